@@ -1,0 +1,29 @@
+const never = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
+const tests = '\\.(test|itest|e2e)\\.ts$';
+
+module.exports = {
+  forbidden: [
+    never('no-cycles', 'A cycle means that two files are one.', {}, { circular: true }),
+    never('no-orphan-imports', 'Every import resolves.', {}, { couldNotResolve: true }),
+    never('packages-are-leaves', 'packages/ know no service and no operator.', { path: '^packages/' }, { path: '^(services|operator|test|scripts)/', pathNot: '^test/' }),
+    never('packages-are-isomorphic', 'packages/ run in browsers.', { path: '^packages/[^/]+/src', pathNot: tests }, { dependencyTypes: ['core'] }),
+    never('contracts-import-nothing-of-ours', 'Everything else meets at contracts.', { path: '^packages/contracts/' }, { path: '^packages/client/' }),
+    never('client-takes-types-only', 'The client carries no schema at run time.', { path: '^packages/client/src', pathNot: tests }, { path: '^packages/contracts/', dependencyTypesNot: ['type-only'] }),
+    never('kit-knows-no-domain', 'The kit is the runtime under the services.', { path: '^services/kit/' }, { path: '^services/(?!kit/)' }),
+    never('services-meet-on-the-wire', 'A service never imports another.', { path: '^services/(user|document|realtime|notification)/', pathNot: tests }, { path: '^services/(?!kit/)', pathNot: '^services/$1/' }),
+    never('services-know-no-operator', 'Services run anywhere.', { path: '^services/' }, { path: '^operator/' }),
+    never('operator-stands-alone', 'The operator imports nothing of the services.', { path: '^operator/src', pathNot: tests }, { path: '^(services|packages)/' }),
+    never('kube-knows-no-resource', 'kube/ is a library.', { path: '^operator/src/kube/' }, { path: '^operator/src/(?!kube/)' }),
+    never('api-is-pure', 'The resource is data.', { path: '^operator/src/api/', pathNot: tests }, { path: '^operator/src/(?!api/)' }),
+    never('desired-and-status-are-pure', 'Desired children and conditions are pure functions.', { path: '^operator/src/(resources|status)/', pathNot: tests }, { path: '^operator/src/(reconcile|main)' }),
+    never('pure-means-no-kube-code', 'Only types of kube/.', { path: '^operator/src/(resources|status)/', pathNot: tests }, { path: '^operator/src/kube/', dependencyTypesNot: ['type-only'] }),
+    never('nothing-imports-tests', 'test/ and scripts/ are leaves.', { path: '^(packages|services|operator)/', pathNot: tests }, { path: '^(test|scripts|bench)/' }),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|node_modules/\\.cache)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensions: ['.ts', '.js', '.mjs', '.json'] },
+  },
+};

@@ -1,0 +1,40 @@
+import type { TSchema } from 'typebox';
+
+/** How a caller proves who it is: nobody, a user's access token, or another service's own credential (port 8081). */
+export type Access = 'public' | 'user' | 'peer';
+
+/** What one status code of a route carries. */
+export interface Answer {
+  readonly description: string;
+  readonly schema?: TSchema;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * One REST operation. The services mount it and the OpenAPI document is generated from it, so the two can't differ.
+ * `path` is in OpenAPI notation (`/documents/{id}`).
+ */
+export interface Route<
+  Params extends TSchema = TSchema,
+  Query extends TSchema = TSchema,
+  Body extends TSchema = TSchema,
+> {
+  readonly id: string;
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+  readonly path: string;
+  readonly access: Access;
+  readonly summary: string;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  /** Largest accepted body in bytes; 1 MiB unless said otherwise. */
+  readonly bodyLimit?: number;
+  readonly answers: Readonly<Record<number, Answer>>;
+}
+
+/** Keeps the literal types of a route's schemas, so that handlers get them inferred. */
+export function route<Params extends TSchema, Query extends TSchema, Body extends TSchema>(
+  definition: Route<Params, Query, Body>,
+): Route<Params, Query, Body> {
+  return definition;
+}

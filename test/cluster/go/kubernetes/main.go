@@ -36,6 +36,9 @@ var parts = map[string]func() int{
 	"kube-proxy":              component(proxy.NewProxyCommand),
 	"kube-scheduler":          component(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kubelet":                 component(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
+	"node-certificates":       runCertificates,
+	"node-forward":            runForward,
+	"node-provisioner":        runProvisioner,
 }
 
 func main() {
@@ -58,11 +61,16 @@ func runEtcd() int {
 }
 
 func runKubectl() int {
-	_ = logs.GlogSetter(kubectl.GetLogVerbosity(os.Args))
+	_, _ = logs.GlogSetter(kubectl.GetLogVerbosity(os.Args))
 	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 		kubectlutil.CheckErr(err)
 	}
 	return 0
+}
+
+func fail(what string, err error) int {
+	fmt.Fprintf(os.Stderr, "%s: %s: %v\n", filepath.Base(os.Args[0]), what, err)
+	return 1
 }
 
 func partNames() []string {

@@ -1,0 +1,45 @@
+/** `make up`: a running environment, from this tree, on a real Kubernetes. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { applyNamespace, installOperator, provideImages, waitReady } from './deploy.ts';
+import { command, createStages, runScript } from './stages.ts';
+import { chooseTarget, localCluster } from './targets.ts';
+
+const namespace = 'collab';
+const example = join(import.meta.dirname, '../examples/minimal.yaml');
+
+await runScript(async () => {
+  const stages = createStages();
+  const target = await chooseTarget('dev');
+  console.log(`on ${target.description}\n`);
+
+  if (target.description.includes('test/cluster')) {
+    await stages.run('Debian packages', (say) => command('packages', [localCluster, 'packages'], { say }));
+  }
+  await stages.run('bundles of the operator and the services', () => command('build', ['node', 'scripts/build.ts']));
+  await stages.run('cluster', (say) => target.up(say));
+  const images = await stages.run('images', (say) => provideImages(target, say));
+  await stages.run('CRD and operator', () => installOperator(target, images));
+  const view = await stages.run('environment "team"', async (say) => {
+    await applyNamespace(target, namespace);
+    await target.kubectl(['-n', namespace, 'apply', '--server-side', '-f', '-'], readFileSync(example, 'utf8'));
+    return waitReady(target, namespace, 'team', say);
+  });
+
+  console.log(`\n${await target.kubectl(['-n', namespace, 'get', 'collabeditors'])}`);
+  const local = await target.localUrl();
+  const url = local ?? view.url;
+  const kubectl = local === undefined ? 'kubectl' : 'test/cluster/cluster exec -- kubectl';
+  console.log(
+    [
+      `The environment runs at ${url}${local === undefined ? '' : `  (inside the cluster's network: ${view.url})`}`,
+      '',
+      'Try:',
+      `  open ${url} in two browser windows, sign up in both, share a document and type`,
+      `  curl -s ${url}/auth/register -H 'content-type: application/json' -d '{"email":"ann@example.com","password":"a long password"}'`,
+      `  ${kubectl} -n ${namespace} get collabeditors,pods`,
+      `  ${kubectl} -n ${namespace} delete deployment team-realtime-service   # it comes back`,
+      '  make down',
+    ].join('\n'),
+  );
+});

@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { connect } from 'node:net';
 import { freePort, startProgram } from './programs.ts';
 
+export { freshDatabase, freshVhost, declareTopology } from './fresh.ts';
+
 export interface StoresOptions {
   /** Where data and logs live; made when missing, kept at the end. */
   readonly dataDir: string;

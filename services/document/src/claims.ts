@@ -1,0 +1,45 @@
+import { emailKey } from '@collabeditor/contracts';
+import type { Caller } from '@collabeditor/kit';
+import type { Context } from './context.ts';
+import { higherRole } from './rights.ts';
+import { lockDocument } from './store/documents.ts';
+import { invitedTo, takeInvitation } from './store/invitations.ts';
+import { findPermission, grant } from './store/permissions.ts';
+
+/** A user whose address is proven. */
+export interface Addressee {
+  readonly userId: string;
+  readonly email: string;
+}
+
+/**
+ * Claims what the caller is invited to, to one document or to all, if user-service says that the address is proven. The event
+ * `user.verified` does the same, but a verified user shall not have to wait for it.
+ */
+export async function claimForCaller(context: Context, caller: Caller, documentId?: string): Promise<boolean> {
+  const open = await invitedTo(context.db, { emailKey: emailKey(caller.email), now: context.now(), documentId });
+  if (open.length === 0) return false;
+  const user = (await context.users.byIds([caller.userId])).get(caller.userId);
+  if (user === undefined || !user.verified) return false;
+  return claim(context, { userId: user.id, email: user.email }, documentId);
+}
+
+/** Turns open invitations to a proven address into permissions, each document in a transaction of its own. */
+export async function claim(context: Context, addressee: Addressee, documentId?: string): Promise<boolean> {
+  const open = await invitedTo(context.db, { emailKey: emailKey(addressee.email), now: context.now(), documentId });
+  for (const id of open) await claimOne(context, addressee, id);
+  return open.length > 0;
+}
+
+async function claimOne(context: Context, { userId, email }: Addressee, documentId: string): Promise<void> {
+  await context.transaction(async (tx) => {
+    if ((await lockDocument(tx, documentId)) === undefined) return;
+    const offered = await takeInvitation(tx, { documentId, emailKey: emailKey(email), now: context.now() });
+    if (offered === undefined) return;
+    const before = await findPermission(tx, documentId, userId);
+    const role = before ? higherRole(before.role, offered) : offered;
+    if (role === before?.role) return;
+    const revision = await grant(tx, documentId, userId, role, context.now());
+    await context.announce(tx, 'permission.changed', documentId, { documentId, userId, role, revision });
+  });
+}

@@ -1,0 +1,71 @@
+import { createTransport } from 'nodemailer';
+import type { Mail } from './mail.ts';
+
+/** Where mails go. Either URI or host, never both. */
+export interface SmtpSettings {
+  readonly server:
+    | { readonly uri: string }
+    | { readonly host: string; readonly port: number; readonly username: string | undefined; readonly password: string | undefined };
+  readonly from: string;
+  /** Longest wait for one answer of the server; a whole mail gets three times as long. */
+  readonly timeoutMs: number;
+}
+
+/** How handing a mail over ended. `refused` means that the same mail can't ever be accepted. */
+export type Handover = { readonly kind: 'accepted' } | { readonly kind: 'refused' | 'failed'; readonly reason: string };
+
+export interface Mailer {
+  send(mail: Mail, messageId: string): Promise<Handover>;
+  close(): void;
+}
+
+export function createMailer({ server, from, timeoutMs }: SmtpSettings): Mailer {
+  const transport = createTransport({
+    ...('uri' in server
+      ? { url: server.uri }
+      : {
+          host: server.host,
+          port: server.port,
+          secure: server.port === 465,
+          ...(server.username === undefined ? {} : { auth: { user: server.username, pass: server.password ?? '' } }),
+        }),
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+    dnsTimeout: timeoutMs,
+    // Mails are made of events, which must not be able to name files or addresses to read from.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    async send(mail, messageId) {
+      try {
+        const signal = AbortSignal.timeout(3 * timeoutMs);
+        await transport.sendMail({ from, ...mail, messageId, signal, headers: { 'Auto-Submitted': 'auto-generated' } });
+        return { kind: 'accepted' };
+      } catch (error) {
+        return failure(error);
+      }
+    },
+    close: () => transport.close(),
+  };
+}
+
+/** The commands whose 5xx answer speaks of this recipient or this message; others speak of the connection, the login or the sender. */
+const aboutThisMail: ReadonlySet<string> = new Set(['RCPT TO', 'DATA', 'BDAT']);
+
+function failure(error: unknown): Handover {
+  if (!(error instanceof Error)) return { kind: 'failed', reason: 'the mail server gave an unknown error' };
+  const { code, command, permanent, responseCode } = error as Error & SmtpError;
+  const refused = permanent === true && command !== undefined && aboutThisMail.has(command);
+  // The server's own words may hold the address; its numbers don't.
+  const reason = [code, command, responseCode].filter((part) => part !== undefined).join(' ');
+  return { kind: refused ? 'refused' : 'failed', reason: reason === '' ? error.name : reason };
+}
+
+interface SmtpError {
+  readonly code?: string;
+  readonly command?: string;
+  readonly permanent?: boolean;
+  readonly responseCode?: number;
+}

@@ -49,18 +49,26 @@ export function lastLines(path: string, count: number): string {
   }
 }
 
+/** How long and how often to ask, and what to tell when it was in vain. */
+interface Patience {
+  readonly seconds?: number;
+  readonly interval?: number;
+  readonly log?: string;
+  readonly detail?: () => string;
+}
+
 /** Asks again and again until the answer is not undefined. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  { seconds = 60, interval = 50, log }: { seconds?: number; interval?: number; log?: string } = {},
+  { seconds = 60, interval = 50, log, detail }: Patience = {},
 ): Promise<T> {
   const deadline = performance.now() + seconds * 1000;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) {
-      throw new ClusterError('timeout', `waited ${seconds} s for ${what}`, log);
+      throw new ClusterError('timeout', `waited ${seconds} s for ${what}${detail?.() ?? ''}`, log);
     }
     await sleep(interval);
   }

@@ -46,7 +46,7 @@ export async function makeCredentials(
     { name: 'service-accounts', commonName: 'service-accounts' },
     {
       name: 'server',
-      commonName: 'kube-apiserver',
+      commonName: 'server',
       signer: 'ca',
       addresses: server.addresses,
       names: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -18,7 +19,7 @@ import (
 // too, it ends with the node.
 func runForward() int {
 	var (
-		first     = flag.Int("port", 8080, "first port to try on 127.0.0.1")
+		wishFile  = flag.String("wish-file", "", "file with the first port to try on 127.0.0.1")
 		tries     = flag.Int("tries", 1, "how many ports to try, upwards from the first")
 		namespace = flag.Int("namespaces-of", 0, "process whose network and process namespaces to enter")
 		portFile  = flag.String("port-file", "", "file that receives the port")
@@ -29,7 +30,15 @@ func runForward() int {
 	if *inherited != 0 {
 		return serveForward(*inherited, *target)
 	}
-	listener, port, err := listenFrom(*first, *tries)
+	wish, err := os.ReadFile(*wishFile)
+	if err != nil {
+		return fail("wish file", err)
+	}
+	first, err := strconv.Atoi(strings.TrimSpace(string(wish)))
+	if err != nil {
+		return fail("wish file", err)
+	}
+	listener, port, err := listenFrom(first, *tries)
 	if err != nil {
 		return fail("listen", err)
 	}
@@ -37,7 +46,11 @@ func runForward() int {
 	if err != nil {
 		return fail("listen", err)
 	}
-	if err := os.WriteFile(*portFile, []byte(strconv.Itoa(port)+"\n"), 0o644); err != nil {
+	// Renamed into place, so that a reader never sees half a number.
+	if err := os.WriteFile(*portFile+".new", []byte(strconv.Itoa(port)+"\n"), 0o644); err != nil {
+		return fail("port file", err)
+	}
+	if err := os.Rename(*portFile+".new", *portFile); err != nil {
 		return fail("port file", err)
 	}
 	nsenter, err := exec.LookPath("nsenter")
@@ -50,6 +63,7 @@ func runForward() int {
 	}
 	return fail("nsenter", syscall.Exec(nsenter, []string{
 		"nsenter", "--target", strconv.Itoa(*namespace), "--net", "--pid", "--",
+		"setpriv", "--pdeathsig", "KILL", "--",
 		os.Args[0], "--inherited", strconv.Itoa(descriptor), "--to", *target,
 	}, os.Environ()))
 }

@@ -25,7 +25,7 @@ func (*DigestAuth) CheckAuth(*http.Request) (username string, info *string) { re
 
 func (*DigestAuth) RequireAuth(w http.ResponseWriter, _ *http.Request) { refuse(w) }
 
-func (*DigestAuth) RequireAuthStale(w http.ResponseWriter, _ *http.Request, _ bool) { refuse(w) }
+func (*DigestAuth) RequireAuthStale(w http.ResponseWriter, _ *http.Request) { refuse(w) }
 
 func DigestAuthParams(string) map[string]string { return nil }
 

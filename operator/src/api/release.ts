@@ -1,0 +1,70 @@
+import { components } from './types.ts';
+import type { Component, Release, ResolvedSpec } from './types.ts';
+
+const stores: Readonly<Record<Exclude<Component, 'user' | 'document' | 'realtime' | 'notification'>, string>> = {
+  postgres: 'docker.io/library/postgres:17',
+  redis: 'docker.io/library/redis:8.0',
+  rabbitmq: 'docker.io/library/rabbitmq:4.0-management',
+  prometheus: 'docker.io/prom/prometheus:v3.7.3',
+  loki: 'docker.io/grafana/loki:3.5.8',
+  grafana: 'docker.io/grafana/grafana:12.3.0',
+};
+
+/** The release that this operator brings along; `RELATED_IMAGE_<COMPONENT>` replaces an image. */
+export function releaseFrom(env: Readonly<Record<string, string | undefined>>, version: string): Release {
+  const images = Object.fromEntries(
+    components.map((component) => [
+      component,
+      env[`RELATED_IMAGE_${component.toUpperCase()}`] ?? defaultImage(component, version),
+    ]),
+  );
+  return { version, images: images as Record<Component, string> };
+}
+
+function defaultImage(component: Component, version: string): string {
+  if (component in stores) return stores[component as keyof typeof stores];
+  return `ghcr.io/collabeditor/${component}-service:${version}`;
+}
+
+/** Release that the services are to run. */
+export function rolloutVersion(spec: ResolvedSpec, release: Release): string {
+  return spec.version ?? release.version;
+}
+
+/** Why `spec.version` can't be honoured by this operator, or null. */
+export function versionProblem(spec: ResolvedSpec, release: Release): string | null {
+  const wanted = rolloutVersion(spec, release);
+  const [major, minor] = majorMinor(wanted);
+  const [ownMajor, ownMinor] = majorMinor(release.version);
+  if (major === ownMajor && minor <= ownMinor && minor >= ownMinor - 2) return null;
+  return `spec.version ${wanted} is not among the releases of this operator: ${ownMajor}.${Math.max(0, ownMinor - 2)} to ${ownMajor}.${ownMinor}.`;
+}
+
+/** Image of a component: its own reference, else the release's at the wanted version, from the mirror where one is given. */
+export function imageOf(spec: ResolvedSpec, release: Release, component: Component): string {
+  const own = spec.images[component];
+  if (own !== undefined) return own;
+  const image = release.images[component];
+  const versioned = isService(component) ? atVersion(image, release.version, rolloutVersion(spec, release)) : image;
+  return spec.images.registry === undefined ? versioned : `${spec.images.registry}/${withoutHost(versioned)}`;
+}
+
+function isService(component: Component): boolean {
+  return !(component in stores);
+}
+
+/** A reference whose tag is the release's version gets the wanted one; a digest or another tag was chosen by hand and stays. */
+function atVersion(image: string, from: string, to: string): string {
+  return image.endsWith(`:${from}`) ? `${image.slice(0, -from.length)}${to}` : image;
+}
+
+/** The first part of a reference is a host where it has a dot, a port or is `localhost`. */
+function withoutHost(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? rest.join('/') : image;
+}
+
+function majorMinor(version: string): [major: number, minor: number] {
+  const [major = '0', minor = '0'] = version.split('.');
+  return [Number(major), Number(minor)];
+}

@@ -1,0 +1,15 @@
+import type { ResolvedSpec } from './types.ts';
+
+/** Fields that the schema knows and this release does not honour yet: they are said, never ignored in silence. */
+export function unsupportedFields(spec: ResolvedSpec): string[] {
+  const fields: [used: boolean, field: string][] = [
+    [spec.backup !== undefined, 'spec.backup'],
+    [spec.restore !== undefined, 'spec.restore'],
+    [spec.postgres.cloudNativePG !== undefined, 'spec.postgres.cloudNativePG'],
+    [spec.rabbitmq.clusterOperator !== undefined, 'spec.rabbitmq.clusterOperator'],
+    [spec.observability.metrics.type === 'Managed', 'spec.observability.metrics.type'],
+    [spec.observability.logs === 'Managed', 'spec.observability.logs'],
+    [spec.observability.dashboards === 'Managed', 'spec.observability.dashboards'],
+  ];
+  return fields.filter(([used]) => used).map(([, field]) => field);
+}

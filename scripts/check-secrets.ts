@@ -8,24 +8,37 @@ const patterns: readonly { readonly what: string; readonly pattern: RegExp; read
   { what: 'a signed token', pattern: /\beyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}/ },
   { what: 'a cloud access key', pattern: /\bAKIA[0-9A-Z]{16}\b/ },
   { what: 'a host token', pattern: /\bgh[pousr]_[A-Za-z0-9]{36}\b/ },
-  { what: 'a password in a URI', pattern: /\b(?:postgres|postgresql|amqps?|rediss?|smtps?):\/\/[A-Za-z0-9_-]+:[A-Za-z0-9]{16,}@/ },
+  {
+    what: 'a password in a URI',
+    pattern: /\b(?:postgres|postgresql|amqps?|rediss?|smtps?):\/\/[A-Za-z0-9_-]+:[A-Za-z0-9]{16,}@/,
+  },
   { what: 'a machine path', pattern: /(?:^|[\s"'`(=])\/(?:home|Users|root|work)\/[A-Za-z0-9_.-]+/ },
-  { what: 'a focused or skipped test', pattern: /\b(?:it|test|describe)\.(?:only|skip|todo)\b|\bx(?:it|describe)\(/, only: /\.(test|itest|e2e)\.ts$/ },
-  { what: 'an escape from the type checker', pattern: /@ts-(?:ignore|nocheck|expect-error)|\bas any\b|: any\b/, only: /\.ts$/ },
+  {
+    what: 'a focused or skipped test',
+    pattern: /\b(?:it|test|describe)\.(?:only|skip|todo)\b|\bx(?:it|describe)\(/,
+    only: /\.(test|itest|e2e)\.ts$/,
+  },
+  {
+    what: 'an escape from the type checker',
+    pattern: /@ts-(?:ignore|nocheck|expect-error)|\bas any\b|: any\b/,
+    only: /\.ts$/,
+  },
 ];
 const self = 'scripts/check-secrets.ts';
 const skip = /(^|\/)(package-lock\.json|go\.sum)$|\.(png|gz|ico)$/;
 
 let found = 0;
 for (const file of trackedFiles((name) => !skip.test(name) && name !== self)) {
-  readFileSync(file, 'utf8').split('\n').forEach((line, index) => {
-    for (const { what, pattern, only } of patterns) {
-      if ((only?.test(file) ?? true) && pattern.test(line)) {
-        found += 1;
-        console.error(`${file}:${index + 1}: ${what}`);
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .forEach((line, index) => {
+      for (const { what, pattern, only } of patterns) {
+        if ((only?.test(file) ?? true) && pattern.test(line)) {
+          found += 1;
+          console.error(`${file}:${index + 1}: ${what}`);
+        }
       }
-    }
-  });
+    });
 }
 console.log(`${found} findings`);
 process.exitCode = found > 0 ? 1 : 0;

@@ -27,7 +27,8 @@ for (const test of tests) {
   for (const [, list = ''] of readFileSync(test, 'utf8').matchAll(citation)) {
     for (const id of list.split(/, ?/)) {
       cited.add(id);
-      if (prefixes.has(id.replace(/\d+$/, '')) && !rules.has(id)) problems.push(`${test}: cites ${id}, which no SPEC.md has`);
+      if (prefixes.has(id.replace(/\d+$/, '')) && !rules.has(id))
+        problems.push(`${test}: cites ${id}, which no SPEC.md has`);
     }
   }
 }

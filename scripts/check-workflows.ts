@@ -5,12 +5,16 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 const version = 'v1.7.12';
-const cache = process.env['COLLABEDITOR_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'collabeditor');
+const cache =
+  process.env['COLLABEDITOR_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'collabeditor');
 const folder = join(cache, 'programs', `actionlint-${version}`);
 const program = join(folder, 'actionlint');
 
 if (!existsSync(program)) {
-  execFileSync('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@${version}`], { env: { ...process.env, GOBIN: folder }, stdio: 'inherit' });
+  execFileSync('go', ['install', `github.com/rhysd/actionlint/cmd/actionlint@${version}`], {
+    env: { ...process.env, GOBIN: folder },
+    stdio: 'inherit',
+  });
 }
 execFileSync(program, ['-color=false'], { stdio: 'inherit' });
 console.log('workflows are clean');

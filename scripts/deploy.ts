@@ -16,14 +16,29 @@ type Say = (line: string) => void;
 export async function provideImages(target: Target, say: Say): Promise<Images> {
   const images: Record<string, string> = { ...(await target.storeImages(say)) };
   images['operator'] = await target.provide(
-    { component: 'operator', dockerfile: 'Dockerfile.operator', args: {}, tag: contentHash(['operator/dist', 'Dockerfile.operator']) },
+    {
+      component: 'operator',
+      dockerfile: 'Dockerfile.operator',
+      args: {},
+      tag: contentHash(['operator/dist', 'Dockerfile.operator']),
+    },
     say,
   );
   for (const service of services) {
     const room = `services/${service}`;
-    const inputs = [`${room}/dist`, `${room}/migrations`, 'services/Dockerfile', ...(service === 'document' ? [`${room}/public`] : [])];
+    const inputs = [
+      `${room}/dist`,
+      `${room}/migrations`,
+      'services/Dockerfile',
+      ...(service === 'document' ? [`${room}/public`] : []),
+    ];
     images[service] = await target.provide(
-      { component: `${service}-service`, dockerfile: 'services/Dockerfile', args: { SERVICE: service }, tag: contentHash(inputs) },
+      {
+        component: `${service}-service`,
+        dockerfile: 'services/Dockerfile',
+        args: { SERVICE: service },
+        tag: contentHash(inputs),
+      },
       say,
     );
   }
@@ -35,10 +50,20 @@ export async function provideImages(target: Target, say: Say): Promise<Images> {
 export async function installOperator(target: Target, images: Images): Promise<void> {
   const overlay = join(stateDir, 'deploy');
   mkdirSync(overlay, { recursive: true });
-  writeFileSync(join(overlay, 'kustomization.yaml'), JSON.stringify(overlayOf(relative(overlay, join(root, 'config/default')), images), null, 2));
+  writeFileSync(
+    join(overlay, 'kustomization.yaml'),
+    JSON.stringify(overlayOf(relative(overlay, join(root, 'config/default')), images), null, 2),
+  );
   await target.kubectl(['apply', '--server-side', '--force-conflicts', '-k', overlay]);
   await target.kubectl(['wait', '--for=condition=Established', 'crd/collabeditors.collabeditor.dev', '--timeout=60s']);
-  await target.kubectl(['-n', 'collabeditor-system', 'rollout', 'status', 'deployment/collabeditor-operator', '--timeout=180s']);
+  await target.kubectl([
+    '-n',
+    'collabeditor-system',
+    'rollout',
+    'status',
+    'deployment/collabeditor-operator',
+    '--timeout=180s',
+  ]);
 }
 
 /** A kustomization (JSON is YAML) that gives the operator's Deployment the images that were built. */
@@ -52,13 +77,24 @@ function overlayOf(base: string, images: Images): unknown {
     metadata: { name: 'collabeditor-operator', namespace: 'collabeditor-system' },
     spec: { template: { spec: { containers: [{ name: 'operator', image: images['operator'], env }] } } },
   };
-  return { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: [base], patches: [{ patch: JSON.stringify(patch) }] };
+  return {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [base],
+    patches: [{ patch: JSON.stringify(patch) }],
+  };
 }
 
 /** A namespace that lets only pods of the `restricted` Pod Security Standard in. */
 export async function applyNamespace(target: Target, name: string): Promise<void> {
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/enforce-version': 'latest' };
-  await target.kubectl(['apply', '--server-side', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }));
+  const labels = {
+    'pod-security.kubernetes.io/enforce': 'restricted',
+    'pod-security.kubernetes.io/enforce-version': 'latest',
+  };
+  await target.kubectl(
+    ['apply', '--server-side', '-f', '-'],
+    JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }),
+  );
 }
 
 export interface Condition {
@@ -79,7 +115,13 @@ export interface ResourceView {
 export async function readResource(target: Target, namespace: string, name: string): Promise<ResourceView> {
   const resource = JSON.parse(await target.kubectl(['-n', namespace, 'get', 'collabeditor', name, '-o', 'json'])) as {
     metadata: { generation: number };
-    status?: { url?: string; version?: string; servicesReady?: string; observedGeneration?: number; conditions?: Condition[] };
+    status?: {
+      url?: string;
+      version?: string;
+      servicesReady?: string;
+      observedGeneration?: number;
+      conditions?: Condition[];
+    };
   };
   const { status = {} } = resource;
   return {
@@ -92,7 +134,13 @@ export async function readResource(target: Target, namespace: string, name: stri
 }
 
 /** Waits for Ready and says each stage that is reached and what the others wait for. */
-export async function waitReady(target: Target, namespace: string, name: string, say: Say, deadlineMs = 300_000): Promise<ResourceView> {
+export async function waitReady(
+  target: Target,
+  namespace: string,
+  name: string,
+  say: Say,
+  deadlineMs = 300_000,
+): Promise<ResourceView> {
   const said = new Map<string, string>();
   const deadline = Date.now() + deadlineMs;
   for (;;) {
@@ -104,7 +152,9 @@ export async function waitReady(target: Target, namespace: string, name: string,
     }
     if (view.current && view.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) return view;
     if (Date.now() > deadline) {
-      const open = view.conditions.filter(({ type, status }) => status !== 'True' && !['Degraded', 'Paused', 'Progressing'].includes(type));
+      const open = view.conditions.filter(
+        ({ type, status }) => status !== 'True' && !['Degraded', 'Paused', 'Progressing'].includes(type),
+      );
       throw new Error(
         `${namespace}/${name} was not Ready in ${deadlineMs / 1000} s: ${open.map(({ type, message }) => `${type}: ${message}`).join('; ')}\n` +
           `look at: kubectl -n ${namespace} get pods,events; kubectl -n collabeditor-system logs deployment/collabeditor-operator`,

@@ -38,7 +38,9 @@ export function createStages(): Stages {
         return result;
       } catch (error) {
         finish(paint('1;31', '✗'));
-        throw error instanceof StageError ? error : new StageError(`${title}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+        throw error instanceof StageError
+          ? error
+          : new StageError(`${title}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
       }
     },
   };

@@ -34,24 +34,48 @@ export interface ImageBuild {
 
 export async function chooseTarget(clusterName: string): Promise<Target> {
   const context = process.env['CLUSTER'];
-  if (context !== undefined && context !== '') return context.startsWith('kind-') ? kind(context.slice('kind-'.length), false) : existing(context);
-  if (await works(['docker', 'info']) && await works(['kind', 'version'])) return kind('collabeditor', true);
+  if (context !== undefined && context !== '')
+    return context.startsWith('kind-') ? kind(context.slice('kind-'.length), false) : existing(context);
+  if ((await works(['docker', 'info'])) && (await works(['kind', 'version']))) return kind('collabeditor', true);
   if (process.platform === 'linux' && process.getuid?.() === 0) return singleNode(clusterName);
-  throw new StageError('no cluster to use: set CLUSTER=context-name, or install Docker and kind, or run as root on Linux (then one is started from source)');
+  throw new StageError(
+    'no cluster to use: set CLUSTER=context-name, or install Docker and kind, or run as root on Linux (then one is started from source)',
+  );
 }
 
 /** The single-node cluster of test/cluster, in a network namespace of its own. */
 export function singleNode(name: string): Target {
-  const cluster = (verb: string, args: readonly string[] = []): string[] => [localCluster, verb, '--name', name, ...args];
+  const cluster = (verb: string, args: readonly string[] = []): string[] => [
+    localCluster,
+    verb,
+    '--name',
+    name,
+    ...args,
+  ];
   return {
     description: `the single-node cluster "${name}" of test/cluster`,
     up: async (say) => void (await command('cluster-up', cluster('up'), { say })),
     kubectl: (args, input) =>
-      command(`kubectl-${args[0] ?? ''}`, [...cluster('exec'), '--', 'kubectl', ...args], input === undefined ? {} : { input }),
+      command(
+        `kubectl-${args[0] ?? ''}`,
+        [...cluster('exec'), '--', 'kubectl', ...args],
+        input === undefined ? {} : { input },
+      ),
     async provide({ component, dockerfile, args, tag }, say) {
       const reference = `localhost/collabeditor/${component}:${tag}`;
-      const buildArgs = Object.entries({ BASE: 'localhost/collabeditor/node:24', ...args }).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
-      const built = await command(`image-${component}`, [localCluster, 'image', '--file', dockerfile, '--tag', reference, ...buildArgs]);
+      const buildArgs = Object.entries({ BASE: 'localhost/collabeditor/node:24', ...args }).flatMap(([key, value]) => [
+        '--build-arg',
+        `${key}=${value}`,
+      ]);
+      const built = await command(`image-${component}`, [
+        localCluster,
+        'image',
+        '--file',
+        dockerfile,
+        '--tag',
+        reference,
+        ...buildArgs,
+      ]);
       await command(`load-${component}`, [...cluster('load'), lastLine(built)], { say });
       return reference;
     },
@@ -76,17 +100,23 @@ function kind(name: string, ours: boolean): Target {
     description: `the kind cluster "${name}"`,
     async up(say) {
       const clusters = await command('kind-get', ['kind', 'get', 'clusters']);
-      if (!clusters.split('\n').includes(name)) await command('kind-create', ['kind', 'create', 'cluster', '--name', name, '--wait', '120s'], { say });
+      if (!clusters.split('\n').includes(name))
+        await command('kind-create', ['kind', 'create', 'cluster', '--name', name, '--wait', '120s'], { say });
     },
     kubectl,
     async provide(image, say) {
       const reference = await dockerBuild(image, 'localhost/collabeditor', say);
-      await command(`kind-load-${image.component}`, ['kind', 'load', 'docker-image', '--name', name, reference], { say });
+      await command(`kind-load-${image.component}`, ['kind', 'load', 'docker-image', '--name', name, reference], {
+        say,
+      });
       return reference;
     },
     storeImages: async () => ({}),
     localUrl: async () => undefined,
-    down: async (say) => void (ours ? await command('kind-delete', ['kind', 'delete', 'cluster', '--name', name], { say }) : await removeEnvironment(kubectl)),
+    down: async (say) =>
+      void (ours
+        ? await command('kind-delete', ['kind', 'delete', 'cluster', '--name', name], { say })
+        : await removeEnvironment(kubectl)),
   };
 }
 
@@ -99,7 +129,10 @@ function existing(context: string): Target {
     up: async () => void (await kubectl(['version', '-o', 'json'])),
     kubectl,
     async provide(image, say) {
-      if (registry === undefined) throw new StageError(`CLUSTER=${context} needs REGISTRY=host/path that this machine may push to and the cluster may pull from`);
+      if (registry === undefined)
+        throw new StageError(
+          `CLUSTER=${context} needs REGISTRY=host/path that this machine may push to and the cluster may pull from`,
+        );
       const reference = await dockerBuild(image, registry, say);
       await command(`push-${image.component}`, ['docker', 'push', reference], { say });
       return reference;
@@ -111,13 +144,26 @@ function existing(context: string): Target {
 }
 
 function withContext(context: string): Target['kubectl'] {
-  return (args, input) => command(`kubectl-${args[0] ?? ''}`, ['kubectl', '--context', context, ...args], input === undefined ? {} : { input });
+  return (args, input) =>
+    command(
+      `kubectl-${args[0] ?? ''}`,
+      ['kubectl', '--context', context, ...args],
+      input === undefined ? {} : { input },
+    );
 }
 
-async function dockerBuild({ component, dockerfile, args, tag }: ImageBuild, registry: string, say: Say): Promise<string> {
+async function dockerBuild(
+  { component, dockerfile, args, tag }: ImageBuild,
+  registry: string,
+  say: Say,
+): Promise<string> {
   const reference = `${registry}/${component}:${tag}`;
   const buildArgs = Object.entries(args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);
-  await command(`docker-build-${component}`, ['docker', 'build', '--file', dockerfile, '--tag', reference, ...buildArgs, root], { say });
+  await command(
+    `docker-build-${component}`,
+    ['docker', 'build', '--file', dockerfile, '--tag', reference, ...buildArgs, root],
+    { say },
+  );
   return reference;
 }
 

@@ -24,15 +24,19 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
 
 async function main(): Promise<void> {
   const only = process.argv[2];
-  if (only !== 'check') await stages.run('Debian packages', (say) => command('packages', ['test/cluster/cluster', 'packages'], { say }));
+  if (only !== 'check')
+    await stages.run('Debian packages', (say) => command('packages', ['test/cluster/cluster', 'packages'], { say }));
   if (only === undefined || only === 'check') {
     for (const [title, argv] of checks) await countedStage(`check: ${title}`, () => command(`check-${title}`, argv));
   }
   if (only === undefined || only === 'unit') await jest('unit', 'unit tests');
   if (only !== 'check' && only !== 'unit') {
-    await stages.run('Kubernetes and what runs beside it, from Go modules', (say) => command('cluster-build', ['test/cluster/cluster', 'build'], { say }));
+    await stages.run('Kubernetes and what runs beside it, from Go modules', (say) =>
+      command('cluster-build', ['test/cluster/cluster', 'build'], { say }),
+    );
   }
-  if (only === undefined || only === 'integration') await jest('integration', 'integration tests: real stores, real API server');
+  if (only === undefined || only === 'integration')
+    await jest('integration', 'integration tests: real stores, real API server');
   if (only === undefined || only === 'e2e') await jest('e2e', 'the scenario on a real node');
 
   console.log('\nseconds per stage');
@@ -54,10 +58,13 @@ async function jest(project: 'unit' | 'integration' | 'e2e', title: string): Pro
   const resultFile = join(stateDir, `jest-${project}.json`);
   mkdirSync(stateDir, { recursive: true });
   rmSync(resultFile, { force: true });
-  const run = ['npm', 'run', '--silent', `test:${project}`, '--', '--json', `--outputFile=${resultFile}`];
+  const script = project === 'e2e' ? ['node', 'scripts/e2e.ts'] : ['npm', 'run', '--silent', `test:${project}`, '--'];
+  const run = [...script, '--json', `--outputFile=${resultFile}`];
   let failure: unknown;
   try {
-    await stages.run(title, (say) => command(`test-${project}`, run, { say: (line) => line.startsWith('{"') || say(line) }));
+    await stages.run(title, (say) =>
+      command(`test-${project}`, run, { say: (line) => line.startsWith('{"') || say(line) }),
+    );
   } catch (error) {
     failure = error;
   }

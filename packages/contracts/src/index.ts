@@ -76,3 +76,5 @@ export {
   RETRY_DELAYS_MS,
   retryQueue,
 } from './topology.ts';
+export { asyncApi } from './asyncapi.ts';
+export { openApi } from './openapi.ts';

@@ -18,11 +18,12 @@ export interface Route<
   Params extends TSchema = TSchema,
   Query extends TSchema = TSchema,
   Body extends TSchema = TSchema,
+  Who extends Access = Access,
 > {
   readonly id: string;
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   readonly path: string;
-  readonly access: Access;
+  readonly access: Who;
   readonly summary: string;
   readonly params?: Params;
   readonly query?: Query;
@@ -32,9 +33,9 @@ export interface Route<
   readonly answers: Readonly<Record<number, Answer>>;
 }
 
-/** Keeps the literal types of a route's schemas, so that handlers get them inferred. */
-export function route<Params extends TSchema, Query extends TSchema, Body extends TSchema>(
-  definition: Route<Params, Query, Body>,
-): Route<Params, Query, Body> {
+/** Keeps the literal types of a route, so that handlers get them inferred. */
+export function route<Params extends TSchema, Query extends TSchema, Body extends TSchema, Who extends Access>(
+  definition: Route<Params, Query, Body, Who>,
+): Route<Params, Query, Body, Who> {
   return definition;
 }

@@ -103,7 +103,7 @@ function cniConfig(layout: Layout): object {
 }
 
 function corefile(layout: Layout): string {
-  return `.:53 {
+  return `cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {
   bind ${addresses.node}
   errors
   ready ${addresses.node}:8181
@@ -112,8 +112,12 @@ function corefile(layout: Layout): string {
     pods insecure
     ttl 5
   }
-  # Nothing else exists for a cluster without a way out.
-  template ANY ANY . {
+}
+
+# Nothing else exists for a cluster without a way out.
+.:53 {
+  bind ${addresses.node}
+  template ANY ANY {
     rcode NXDOMAIN
   }
 }

@@ -10,6 +10,8 @@ export interface CacheChange {
 /** Gives the values under which an object is found in an index. */
 export type IndexFunction = (object: KubeObject) => string[];
 
+const GONE_LIMIT = 1000;
+
 /** `namespace/name`, or the name alone for a cluster-scoped object. */
 export function keyOf({ namespace, name }: ObjectKey): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
@@ -42,6 +44,7 @@ export class Cache {
   readonly #objects = new Map<string, KubeObject>();
   readonly #indices = new Map<string, { values: IndexFunction; keys: Map<string, Set<string>> }>();
   readonly #listeners = new Set<(change: CacheChange) => void>();
+  readonly #gone = new Set<string>();
   readonly #onListenerError: (error: unknown) => void;
 
   constructor(
@@ -82,6 +85,7 @@ export class Cache {
     const key = keyOf(object.metadata);
     const before = this.#objects.get(key);
     if (before !== undefined && !isNewer(object, before)) return;
+    if (this.#gone.has(object.metadata.uid ?? '')) return;
     this.#store(key, object);
     this.#tell({ before, after: object });
   }
@@ -93,6 +97,7 @@ export class Cache {
     if (before === undefined || before.metadata.uid !== object.metadata.uid) return;
     this.#unindex(key, before);
     this.#objects.delete(key);
+    this.#bury(before);
     this.#tell({ before, after: undefined });
   }
 
@@ -123,6 +128,13 @@ export class Cache {
         if (found?.size === 0) keys.delete(value);
       }
     }
+  }
+
+  /** The answer of a write may come after the news that the object is gone; a UID never comes back. */
+  #bury({ metadata: { uid } }: KubeObject): void {
+    if (uid !== undefined) this.#gone.add(uid);
+    const oldest = this.#gone.values().next().value;
+    if (this.#gone.size > GONE_LIMIT && oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #tell(change: CacheChange): void {

@@ -39,6 +39,12 @@ export interface DeleteOptions {
   propagation?: 'Background' | 'Foreground' | 'Orphan';
 }
 
+export interface ApplyOptions {
+  dryRun?: boolean;
+  /** Take fields that others own; default true. */
+  force?: boolean;
+}
+
 const LIST_PAGE = 500;
 const RETRIES_OF_429 = 3;
 const LONGEST_WAIT_SECONDS = 10;
@@ -98,8 +104,8 @@ export class KubeClient {
     return parseObject(await this.#json({ method: 'POST', path, contentType: 'application/json', body: object }));
   }
 
-  /** Server-side apply: takes our fields, leaves all others. */
-  async apply(type: ResourceType, object: KubeObject, options: { dryRun?: boolean } = {}): Promise<KubeObject> {
+  /** Server-side apply: takes our fields, leaves all others. Without `force` a field that is somebody else's is a conflict. */
+  async apply(type: ResourceType, object: KubeObject, options: ApplyOptions = {}): Promise<KubeObject> {
     return this.#apply(objectPath(type, object.metadata), object, options);
   }
 
@@ -188,8 +194,8 @@ export class KubeClient {
     await this.#transport.close();
   }
 
-  async #apply(path: string, object: KubeObject, options: { dryRun?: boolean }): Promise<KubeObject> {
-    const query = new URLSearchParams({ fieldManager: this.fieldManager, force: 'true' });
+  async #apply(path: string, object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
+    const query = new URLSearchParams({ fieldManager: this.fieldManager, force: String(options.force ?? true) });
     if (options.dryRun === true) query.set('dryRun', 'All');
     const contentType = 'application/apply-patch+yaml';
     return parseObject(await this.#json({ method: 'PATCH', path: `${path}?${query}`, contentType, body: object }));

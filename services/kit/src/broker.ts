@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ChannelModel, connect } from 'amqplib';
+import { atMostEvery, type Logger } from './log.ts';
+import {
+  type ConsumeOptions,
+  type ExclusiveOptions,
+  type Handler,
+  runConsumer,
+  runExclusiveConsumer,
+} from './consumer.ts';
+import { createPublisher, type PublishOptions } from './publisher.ts';
+
+export interface BrokerOptions {
+  readonly url: string;
+  readonly log: Logger;
+  readonly ca?: string | undefined;
+  /** Name of the connection in the broker's overview. */
+  readonly name?: string;
+}
+
+/** One connection, made in the background and made anew when it breaks; consumers come back with it. */
+export interface Broker extends AsyncDisposable {
+  connected(): boolean;
+  /** Resolves when the broker has taken the message over; rejects when it did not or can't say. An empty exchange takes a queue's name as key. */
+  publishConfirmed(
+    exchange: string,
+    key: string,
+    message: Buffer | string | object,
+    options?: PublishOptions,
+  ): Promise<void>;
+  /** Consumes a durable queue for as long as the broker object lives. What is no event of ours is rejected. */
+  consume(options: ConsumeOptions, handler: Handler): void;
+  /** Consumes an exclusive queue of this process, which starts empty at each connection. */
+  consumeExclusive(options: ExclusiveOptions, handler: Handler): void;
+}
+
+/** Something that is started on each connection and returns when its channel is closed. */
+type Task = (connection: ChannelModel, signal: AbortSignal) => Promise<void>;
+
+export function createBroker(options: BrokerOptions): Broker {
+  const { log } = options;
+  const stopping = new AbortController();
+  const tasks = new Set<Task>();
+  const publisher = createPublisher();
+  const running = new Set<Promise<void>>();
+  let connection: ChannelModel | undefined;
+  const reportTask = atMostEvery(10_000, (err) => log.warn({ err }, 'a channel to the broker broke'));
+
+  const start = (task: Task, on: ChannelModel): void => {
+    const run = keepRunning(task, on).finally(() => running.delete(run));
+    running.add(run);
+  };
+  const keepRunning = async (task: Task, on: ChannelModel): Promise<void> => {
+    while (connection === on && !stopping.signal.aborted) {
+      try {
+        await task(on, stopping.signal);
+      } catch (error) {
+        reportTask(error);
+      }
+      // A queue that is not declared yet closes the channel at once.
+      if (connection === on)
+        await delay(1_000, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+    }
+  };
+  const add = (task: Task): void => {
+    tasks.add(task);
+    if (connection) start(task, connection);
+  };
+  add((on) => publisher.run(on));
+
+  const loop = stayConnected(options, stopping.signal, (now) => {
+    connection = now;
+    if (now) for (const task of tasks) start(task, now);
+  });
+
+  return {
+    connected: () => connection !== undefined,
+    publishConfirmed: (exchange, key, message, publishOptions) =>
+      publisher.publish(exchange, key, message, publishOptions),
+    consume: (consumeOptions, handler) =>
+      add((on, signal) => runConsumer(on, consumeOptions, handler, { log, signal })),
+    consumeExclusive: (exclusiveOptions, handler) =>
+      add((on, signal) => runExclusiveConsumer(on, exclusiveOptions, handler, { log, signal })),
+    async [Symbol.asyncDispose]() {
+      const last = connection;
+      stopping.abort();
+      publisher.stop();
+      await Promise.race([Promise.allSettled(running), delay(10_000, undefined, { ref: false })]);
+      connection = undefined;
+      await last?.close().catch(() => undefined);
+      await loop;
+    },
+  };
+}
+
+async function stayConnected(
+  options: BrokerOptions,
+  signal: AbortSignal,
+  changed: (connection: ChannelModel | undefined) => void,
+): Promise<void> {
+  const report = atMostEvery(10_000, (err) => options.log.warn({ err }, 'the broker is away'));
+  for (let wait = 100; !signal.aborted; wait = Math.min(wait * 2, 5_000)) {
+    try {
+      const connection = await connect(withHeartbeat(options.url), {
+        timeout: 10_000,
+        noDelay: true,
+        ...(options.ca === undefined ? {} : { ca: [options.ca] }),
+        clientProperties: { connection_name: options.name ?? 'collab' },
+      });
+      const closed = new Promise<unknown>((resolve) => {
+        connection.once('close', resolve);
+        // 'close' follows; without a listener the process would end.
+        connection.on('error', report);
+      });
+      if (signal.aborted) return await connection.close();
+      wait = 100;
+      changed(connection);
+      options.log.debug('connected to the broker');
+      await closed;
+      changed(undefined);
+    } catch (error) {
+      report(error);
+    }
+    await delay(wait * (0.75 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+function withHeartbeat(url: string): string {
+  const parsed = new URL(url);
+  if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', '15');
+  return parsed.href;
+}

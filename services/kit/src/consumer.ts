@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AnyEvent, EXCHANGE, parseEvent } from '@collabeditor/contracts';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Logger } from './log.ts';
+import { withTrace } from './trace.ts';
+
+/** `ack`: done. `retry`: later again, nothing is lost. `reject`: never again (to the dead letters where the queue has them). */
+export type Verdict = 'ack' | 'retry' | 'reject';
+export type Handler = (event: AnyEvent, raw: ConsumeMessage) => Promise<Verdict>;
+
+export interface ConsumeOptions {
+  readonly queue: string;
+  /** How many events are handled at once. */
+  readonly prefetch: number;
+}
+
+export interface ExclusiveOptions {
+  /** Binding patterns on the exchange of events. */
+  readonly bindings: readonly string[];
+  /** Start of the queue's name; the rest is random. */
+  readonly prefix: string;
+  /** Called at each connection once events arrive, to re-read what was missed before. */
+  readonly onConnected?: () => void;
+}
+
+interface Surroundings {
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Consumes until the channel closes or the signal fires; in the latter case the handlers under way are waited for. */
+export async function runConsumer(
+  connection: ChannelModel,
+  options: ConsumeOptions,
+  handler: Handler,
+  surroundings: Surroundings,
+): Promise<void> {
+  const channel = await connection.createChannel();
+  await serve(
+    channel,
+    surroundings,
+    async (deliver) => {
+      await channel.prefetch(options.prefetch);
+      return (await channel.consume(options.queue, deliver)).consumerTag;
+    },
+    handler,
+  );
+}
+
+export async function runExclusiveConsumer(
+  connection: ChannelModel,
+  options: ExclusiveOptions,
+  handler: Handler,
+  surroundings: Surroundings,
+): Promise<void> {
+  const channel = await connection.createChannel();
+  await serve(
+    channel,
+    surroundings,
+    async (deliver) => {
+      const queue = `${options.prefix}.${randomUUID()}`;
+      await channel.assertQueue(queue, { exclusive: true, autoDelete: true, durable: false });
+      for (const pattern of options.bindings) await channel.bindQueue(queue, EXCHANGE, pattern);
+      await channel.prefetch(200);
+      const { consumerTag } = await channel.consume(queue, deliver);
+      options.onConnected?.();
+      return consumerTag;
+    },
+    handler,
+  );
+}
+
+async function serve(
+  channel: Channel,
+  { log, signal }: Surroundings,
+  subscribe: (deliver: (message: ConsumeMessage | null) => void) => Promise<string>,
+  handler: Handler,
+): Promise<void> {
+  const closed = Promise.withResolvers<undefined>();
+  let open = true;
+  const end = (): void => {
+    open = false;
+    closed.resolve(undefined);
+  };
+  channel.once('close', end);
+  channel.on('error', (err) => {
+    log.warn({ err }, 'a consumer was cut off');
+    end();
+  });
+  const busy = new Set<Promise<void>>();
+  let failures = 0;
+
+  const handle = async (message: ConsumeMessage): Promise<void> => {
+    const verdict = await judge(message, handler, log);
+    failures = verdict === 'retry' ? failures + 1 : 0;
+    if (verdict === 'retry') await pause(failures, signal);
+    if (!open) return;
+    if (verdict === 'ack') channel.ack(message);
+    else channel.nack(message, false, verdict === 'retry');
+  };
+  try {
+    const tag = await subscribe((message) => {
+      // The broker cancels a consumer whose queue was deleted; a new channel finds the one that replaces it.
+      if (message === null) return end();
+      if (signal.aborted) return;
+      const work = handle(message).finally(() => busy.delete(work));
+      busy.add(work);
+    });
+    const stop = (): void => closed.resolve(undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    await closed.promise;
+    signal.removeEventListener('abort', stop);
+    if (signal.aborted && open) await channel.cancel(tag);
+    await Promise.allSettled(busy);
+  } finally {
+    open = false;
+    await channel.close().catch(() => undefined);
+  }
+}
+
+async function judge(message: ConsumeMessage, handler: Handler, log: Logger): Promise<Verdict> {
+  const event = parseEvent(message.content.toString('utf8'));
+  if (event === null) {
+    log.warn({ routingKey: message.fields.routingKey }, 'a message that is no event was rejected');
+    return 'reject';
+  }
+  return withTrace(event.traceparent, async () => {
+    try {
+      return await handler(event, message);
+    } catch (err) {
+      log.error({ err, eventId: event.id, eventType: event.type }, 'an event could not be handled; it is tried again');
+      return 'retry';
+    }
+  });
+}
+
+async function pause(failures: number, signal: AbortSignal): Promise<void> {
+  const milliseconds = Math.min(500 * 2 ** (failures - 1), 30_000);
+  await delay(milliseconds, undefined, { signal, ref: false }).catch(() => undefined);
+}

@@ -1,0 +1,224 @@
+import { MAX_BODY_BYTES, type Route } from '@collabeditor/contracts';
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { Histogram, type Registry } from 'prom-client';
+import { bearer, type Caller, unauthenticated, type Verifier } from './auth.ts';
+import { cors } from './cors.ts';
+import { etagOf, namesEtag } from './etag.ts';
+import type { Logger } from './log.ts';
+import type { PeerCheck } from './peer.ts';
+import { isOutage, Problem, unavailable } from './problem.ts';
+import type { Mounted, Reply } from './route.ts';
+import { withTrace } from './trace.ts';
+
+export interface HttpOptions {
+  readonly routes: readonly Mounted[];
+  /** Needed where a route has access `user`, or where peers send users' tokens along. */
+  readonly verifier?: Verifier;
+  /** Needed where a route has access `peer`. */
+  readonly peers?: PeerCheck;
+  readonly allowedOrigins?: readonly string[];
+  readonly metrics: Registry;
+  readonly log: Logger;
+  /** Adds what is no REST operation, such as a page. */
+  readonly extra?: (app: Express) => void;
+}
+
+/** Serves routes: checks who calls and what is sent, and answers every error as problem+json. */
+export function createHttpApp(options: HttpOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('query parser', 'simple');
+  app.set('case sensitive routing', true);
+  // The router in front appends the client's address; earlier entries are the client's own words.
+  app.set('trust proxy', 1);
+  app.use(observe(options));
+  app.use(cors(options.allowedOrigins ?? []));
+  for (const [path, mounted] of byPath(options.routes)) {
+    const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+    for (const one of mounted) app[one.route.method](pattern, labelled(path), ...serve(one, options));
+    app.all(pattern, labelled(path), refuseMethod(mounted.map(({ route }) => route)));
+  }
+  options.extra?.(app);
+  app.use((_request: Request) => {
+    throw new Problem('not_found');
+  });
+  app.use(answerError(options.log));
+  return app;
+}
+
+/** Fixed paths come before patterns that would swallow them. */
+function byPath(routes: readonly Mounted[]): readonly (readonly [string, readonly Mounted[]])[] {
+  const groups = Map.groupBy(routes, ({ route }) => route.path);
+  const weight = (path: string): string => path.replaceAll(/\{\w+\}/g, '\uffff');
+  return [...groups].sort(([a], [b]) => (weight(a) < weight(b) ? -1 : 1));
+}
+
+function serve(mounted: Mounted, options: HttpOptions): RequestHandler[] {
+  const { route } = mounted;
+  const parseBody = express.json({
+    limit: route.bodyLimit ?? MAX_BODY_BYTES,
+    strict: false,
+    type: () => true,
+    inflate: true,
+  });
+  return [
+    async (request, response, next) => {
+      locals(response).caller = await identify(request, route, options);
+      mounted.checkPath(request.params);
+      next();
+    },
+    ...(route.body ? [parseBody] : []),
+    async (request, response) => {
+      const body: unknown = request.body;
+      const answer = await mounted.answer({
+        params: request.params,
+        query: request.query,
+        // No body at all is an object without fields, so that the answer names what is missing.
+        body: body === undefined ? {} : body,
+        caller: locals(response).caller ?? null,
+        headers: request.headers,
+        ip: request.ip ?? '',
+        url: request.originalUrl,
+      });
+      send(request, response, answer);
+    },
+  ];
+}
+
+async function identify(request: Request, route: Route, { verifier, peers }: HttpOptions): Promise<Caller | null> {
+  if (route.access === 'public') return null;
+  if (route.access === 'peer') {
+    if (!peers) throw new Error(`${route.id} needs the credentials of peers`);
+    peers(request.headers);
+    if (request.headers.authorization === undefined) return null;
+  }
+  const token = bearer(request.headers);
+  if (token === null) throw unauthenticated('An access token is needed');
+  if (!verifier) throw new Error(`${route.id} needs a verifier`);
+  return verifier.verify(token);
+}
+
+function send(request: Request, response: Response, { status, body, headers }: Reply): void {
+  response.status(status).set(headers);
+  if (body === undefined) return void response.end();
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    const etag = headers['ETag'] ?? etagOf(body);
+    response.set('ETag', etag);
+    if (!('Cache-Control' in headers)) response.set('Cache-Control', 'private, no-cache');
+    const known = request.headers['if-none-match'];
+    if (status === 200 && known !== undefined && namesEtag(known, etag, 'weak')) return void response.status(304).end();
+  } else if (!('Cache-Control' in headers)) {
+    response.set('Cache-Control', 'no-store');
+  }
+  response.type('application/json').send(JSON.stringify(body));
+}
+
+function refuseMethod(routes: readonly Route[]): RequestHandler {
+  const methods = routes.map(({ method }) => method.toUpperCase());
+  const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  return (request, response) => {
+    if (request.method === 'OPTIONS') return void response.status(204).set('Allow', allow).end();
+    throw new Problem('method_not_allowed', `Allowed here: ${allow}`, { headers: { Allow: allow } });
+  };
+}
+
+function answerError(log: Logger) {
+  // Express tells an error handler by its four parameters.
+  return (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
+    const problem = toProblem(error);
+    if (problem.code === 'internal') log.error({ err: error }, 'a request failed');
+    else if (problem.status === 503) log.debug({ err: error }, 'a request could not be served');
+    if (response.headersSent) return void response.destroy();
+    response
+      .status(problem.status)
+      .set({ 'Cache-Control': 'no-store', ...problem.headers })
+      .type('application/problem+json')
+      .send(JSON.stringify(problem));
+  };
+}
+
+const bodyProblems: Readonly<Record<string, () => Problem>> = {
+  'entity.parse.failed': () => new Problem('malformed_json'),
+  'entity.too.large': () => new Problem('payload_too_large'),
+  'encoding.unsupported': () => new Problem('unsupported_media_type'),
+  'charset.unsupported': () => new Problem('unsupported_media_type'),
+  'request.size.invalid': () => new Problem('bad_request', 'The body is shorter than its Content-Length says'),
+  'request.aborted': () => new Problem('bad_request', 'The body was not sent to its end'),
+};
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (isOutage(error)) return unavailable('A data store is not available for the moment', error);
+  if (error instanceof URIError) return new Problem('not_found');
+  if (error instanceof Error && 'type' in error && typeof error.type === 'string') {
+    const known = bodyProblems[error.type];
+    if (known) return known();
+  }
+  if (error instanceof Error && 'status' in error && error.status === 400) return new Problem('bad_request');
+  return new Problem('internal', 'The service failed; the failure was recorded');
+}
+
+interface Locals {
+  caller?: Caller | null;
+  route?: string;
+}
+
+function locals(response: Response): Locals {
+  return response.locals;
+}
+
+function labelled(path: string): RequestHandler {
+  return (_request, response, next) => {
+    locals(response).route = path;
+    next();
+  };
+}
+
+/** Times each request under its trace; the query is left out of the line, since it may hold a token. */
+function observe({ metrics, log }: HttpOptions): RequestHandler {
+  const duration = requestDuration(metrics);
+  return (request, response, next) => {
+    const traceparent = request.headers['traceparent'];
+    withTrace(typeof traceparent === 'string' ? traceparent : undefined, () => {
+      const end = duration.startTimer();
+      const begun = performance.now();
+      response.once('close', () => {
+        const route = locals(response).route ?? 'unmatched';
+        const status = response.statusCode;
+        end({ method: methodLabel(request.method), route, status });
+        const line = {
+          method: request.method,
+          path: request.path,
+          route,
+          status,
+          ms: Math.round(performance.now() - begun),
+        };
+        if (status >= 500) log.info(line, 'request');
+        else log.debug(line, 'request');
+      });
+      next();
+    });
+  };
+}
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Clients may invent methods; a label must not grow with them. */
+function methodLabel(method: string): string {
+  return methods.has(method) ? method : 'OTHER';
+}
+
+/** One histogram for all HTTP apps of a process. */
+function requestDuration(metrics: Registry): Histogram<'method' | 'route' | 'status'> {
+  const name = 'http_request_duration_seconds';
+  const existing = metrics.getSingleMetric(name);
+  if (existing instanceof Histogram) return existing as Histogram<'method' | 'route' | 'status'>;
+  return new Histogram({
+    name,
+    help: 'Time from a request to the end of its answer',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [metrics],
+  });
+}

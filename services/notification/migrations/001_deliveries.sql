@@ -7,4 +7,3 @@ CREATE TABLE deliveries (
   message_id text NOT NULL,
   delivered_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX deliveries_age ON deliveries (delivered_at);

@@ -103,9 +103,9 @@ function link(publicUrl: string, page: string, query: Record<string, string>): s
   return `${publicUrl.replace(/\/+$/, '')}/${page}?${new URLSearchParams(query)}`;
 }
 
-/** One line: controls, line and paragraph separators and invisible direction marks become spaces, lone surrogates U+FFFD. */
+/** One line: controls, separators and invisible marks (but the joiners that scripts and emoji need) become spaces, lone surrogates U+FFFD. */
 function plain(text: string): string {
-  return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').replace(/\s+/g, ' ').trim();
+  return text.toWellFormed().replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').replace(/\s+/g, ' ').trim();
 }
 
 /** At most `limit` characters as a reader counts them. */

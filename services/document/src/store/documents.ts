@@ -22,8 +22,8 @@ export interface Held {
   readonly revision: number;
 }
 
-const columns = `d.id, d.title, d.version::float8 AS version, d.created_at AS "createdAt", d.updated_at AS "updatedAt",
-  d.trashed_at AS "trashedAt", d.metadata_revision::float8 AS "metadataRevision", d.rights_revision::float8 AS "rightsRevision",
+const columns = `d.id, d.title, d.version AS version, d.created_at AS "createdAt", d.updated_at AS "updatedAt",
+  d.trashed_at AS "trashedAt", d.metadata_revision AS "metadataRevision", d.rights_revision AS "rightsRevision",
   (SELECT o.user_id FROM permissions o WHERE o.document_id = d.id AND o.role = 'owner') AS "ownerId"`;
 
 type HeldRow = DocumentRow & { readonly role: Role; readonly revision: number };
@@ -38,7 +38,7 @@ export async function insertDocument(tx: Queryable, document: { id: string; titl
 
 export async function findHeld(db: Queryable, id: string, userId: string): Promise<Held | undefined> {
   const { rows } = await db.query<HeldRow>(
-    `SELECT ${columns}, p.role, p.revision::float8 AS revision FROM documents d JOIN permissions p ON p.document_id = d.id
+    `SELECT ${columns}, p.role, p.revision AS revision FROM documents d JOIN permissions p ON p.document_id = d.id
      WHERE d.id = $1 AND p.user_id = $2`,
     [id, userId],
   );
@@ -69,7 +69,7 @@ export interface ListQuery {
 export async function listHeld(db: Queryable, query: ListQuery): Promise<readonly Held[]> {
   const pattern = query.titleContains === undefined ? null : `%${query.titleContains.replace(/[\\%_]/g, '\\$&')}%`;
   const { rows } = await db.query<HeldRow>(
-    `SELECT ${columns}, p.role, p.revision::float8 AS revision FROM permissions p JOIN documents d ON d.id = p.document_id
+    `SELECT ${columns}, p.role, p.revision AS revision FROM permissions p JOIN documents d ON d.id = p.document_id
      WHERE p.user_id = $1 AND CASE WHEN $2 THEN d.trashed_at IS NOT NULL AND p.role = 'owner' ELSE d.trashed_at IS NULL END
        AND ($3::text IS NULL OR d.title ILIKE $3)
        AND ($4::timestamptz IS NULL OR (d.updated_at, d.id) < ($4, $5::uuid))

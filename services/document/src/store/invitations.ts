@@ -1,8 +1,8 @@
+import { INVITATION_DAYS, type SharedRole } from '@collabeditor/contracts';
 import type { Queryable } from '@collabeditor/kit';
 import type { PageKey } from '../cursor.ts';
 
-/** What can be given to others. */
-export type SharedRole = 'editor' | 'viewer';
+export const invitationLifetimeMs = INVITATION_DAYS * 24 * 3600 * 1000;
 
 export interface InvitationRow {
   readonly id: string;

@@ -1,5 +1,5 @@
+import type { SharedRole } from '@collabeditor/contracts';
 import type { Queryable } from '@collabeditor/kit';
-import type { SharedRole } from './invitations.ts';
 
 /** A document has at most one link: a new one ends the old. */
 export async function putLink(tx: Queryable, link: { documentId: string; role: SharedRole; tokenHash: Buffer; at: Date }): Promise<void> {

@@ -9,7 +9,7 @@ export interface PermissionRow {
   readonly grantedAt: Date;
 }
 
-const columns = `user_id AS "userId", role, revision::float8 AS revision, granted_at AS "grantedAt"`;
+const columns = `user_id AS "userId", role, revision AS revision, granted_at AS "grantedAt"`;
 
 export async function findPermission(db: Queryable, documentId: string, userId: string): Promise<PermissionRow | undefined> {
   const { rows } = await db.query<PermissionRow>(`SELECT ${columns} FROM permissions WHERE document_id = $1 AND user_id = $2`, [documentId, userId]);
@@ -84,7 +84,7 @@ export async function rolesOf(db: Queryable, pairs: readonly Pair[]): Promise<re
   const { rows } = await db.query<PairRole>(
     `SELECT pair.document_id AS "documentId", pair.user_id AS "userId",
        CASE WHEN d.trashed_at IS NULL THEN p.role END AS role,
-       coalesce(p.revision, d.rights_revision, 0)::float8 AS revision
+       coalesce(p.revision, d.rights_revision, 0) AS revision
      FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS pair (document_id, user_id, position)
      LEFT JOIN documents d ON d.id = pair.document_id
      LEFT JOIN permissions p ON p.document_id = pair.document_id AND p.user_id = pair.user_id
@@ -96,7 +96,7 @@ export async function rolesOf(db: Queryable, pairs: readonly Pair[]): Promise<re
 
 async function nextRevision(tx: Queryable, documentId: string): Promise<number> {
   const { rows } = await tx.query<{ revision: number }>(
-    `UPDATE documents SET rights_revision = rights_revision + 1 WHERE id = $1 RETURNING rights_revision::float8 AS revision`,
+    `UPDATE documents SET rights_revision = rights_revision + 1 WHERE id = $1 RETURNING rights_revision AS revision`,
     [documentId],
   );
   const row = rows[0];

@@ -65,6 +65,11 @@ export function clustersRoot(): string {
   return join(stateRoot(), 'cluster');
 }
 
+/** Held while the folder of the machine that all nodes mount over is made and used, or removed. */
+export function mountPointLock(): string {
+  return join(stateRoot(), 'locks', 'mount-point');
+}
+
 /** The containerd socket of a cluster. */
 export function containerdSocket(layout: Layout): string {
   return join(layout.run, 'containerd.sock');

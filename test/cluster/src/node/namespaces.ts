@@ -7,8 +7,9 @@ import { lastLines, until } from '../command.ts';
 import { ClusterError } from '../errors.ts';
 import type { ProcessIdentity } from '../identity.ts';
 import { identify, isAlive, signal, startTimeOf } from '../identity.ts';
+import { withLock } from '../lock.ts';
 import type { Layout } from './layout.ts';
-import { addresses } from './layout.ts';
+import { addresses, mountPointLock } from './layout.ts';
 
 /**
  * Everything of a node lives in a network, mount and process namespace of its own. When the first process of the
@@ -55,6 +56,10 @@ export function runningInit(layout: Layout): ProcessIdentity | undefined {
 
 /** Makes the namespaces of a node that does not run. */
 export async function makeNamespaces(layout: Layout, pause: string): Promise<ProcessIdentity> {
+  return withLock(mountPointLock(), () => makeUnderLock(layout, pause));
+}
+
+async function makeUnderLock(layout: Layout, pause: string): Promise<ProcessIdentity> {
   await rm(layout.run, { recursive: true, force: true });
   for (const folder of [layout.run, layout.kubelet, layout.varLog, kubeletMountPoint]) {
     await mkdir(folder, { recursive: true });

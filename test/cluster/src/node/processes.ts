@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { lastLines, until } from '../command.ts';
@@ -57,6 +57,13 @@ export async function runningProcess(layout: Layout, name: string): Promise<Runn
   if (!existsSync(file)) return undefined;
   const running = parseRecord(await readFile(file, 'utf8'));
   return running !== undefined && isAlive(running) ? running : undefined;
+}
+
+/** Forgets the processes that have ended, so that they count as never started. */
+export async function forgetEnded(layout: Layout): Promise<void> {
+  for (const name of await startedProcesses(layout)) {
+    if ((await runningProcess(layout, name)) === undefined) await rm(join(recordsOf(layout), name));
+  }
 }
 
 /** Throws where one of the processes that were started has ended since. */

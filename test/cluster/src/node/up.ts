@@ -22,7 +22,7 @@ import { addresses, apiUrl, nodeName } from './layout.ts';
 import { load } from './load.ts';
 import { makeNamespaces, runningInit } from './namespaces.ts';
 import type { NodeProcess } from './processes.ts';
-import { ensureProcess, failIfEnded, logOf, runsAsWanted } from './processes.ts';
+import { ensureProcess, failIfEnded, forgetEnded, logOf, runsAsWanted } from './processes.ts';
 
 const clients: readonly Client[] = [
   { name: 'admin', user: 'admin', group: administrators },
@@ -46,6 +46,7 @@ export async function up(layout: Layout, port: number): Promise<void> {
     const programs: Programs = (part, program = part) => join(folders.get(part) ?? '', program);
     if (await isWhole(layout, programs)) return;
     await rm(join(layout.state, 'complete'), { force: true });
+    await forgetEnded(layout);
     const init = runningInit(layout) ?? (await stage('namespaces', () => prepare(layout, programs, port)));
     await stage('API server', () => startApi(layout, init, programs));
     await stage('container runtime', async () => {

@@ -10,7 +10,10 @@ const notFound = (): Problem => new Problem('not_found', 'There is no such docum
 /** The document as the caller has it, if the caller has the right. A stranger who is invited claims the invitation by this. */
 export async function seen(context: Context, caller: Caller, documentId: string, right: Right): Promise<Held> {
   const find = (): Promise<Held | undefined> => findHeld(context.db, documentId, caller.userId);
-  return permitted((await find()) ?? ((await claimForCaller(context, caller, documentId)) ? await find() : undefined), right);
+  return permitted(
+    (await find()) ?? ((await claimForCaller(context, caller, documentId)) ? await find() : undefined),
+    right,
+  );
 }
 
 /**
@@ -32,7 +35,8 @@ export async function changing<T>(
 }
 
 export function refuseTrashed({ document }: Held): void {
-  if (document.trashedAt !== null) throw new Problem('document_trashed', 'The document is in the trash; undelete it first.');
+  if (document.trashedAt !== null)
+    throw new Problem('document_trashed', 'The document is in the trash; undelete it first.');
 }
 
 function permitted(held: Held | undefined, right: Right): Held {

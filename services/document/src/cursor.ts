@@ -23,7 +23,11 @@ export function decodeCursor(cursor: string): PageKey {
 }
 
 /** Cuts the one row too many that tells whether there is a next page. */
-export function page<Row>(rows: readonly Row[], limit: number, key: (row: Row) => PageKey): { rows: readonly Row[]; nextCursor: string | null } {
+export function page<Row>(
+  rows: readonly Row[],
+  limit: number,
+  key: (row: Row) => PageKey,
+): { rows: readonly Row[]; nextCursor: string | null } {
   const kept = rows.slice(0, limit);
   const last = kept.at(-1);
   return { rows: kept, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(key(last)) : null };

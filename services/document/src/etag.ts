@@ -12,7 +12,9 @@ export function versionEtag(version: number): string {
 /** The strong tags of an If-Match header, or `*`. Weak tags never match (RFC 9110, 13.1.1), so they are left out. */
 export function parseIfMatch(header: string): '*' | readonly string[] {
   if (header.trim() === '*') return '*';
-  return [...header.matchAll(/(W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g)].filter(([, weak]) => weak === undefined).map(([, , tag = '']) => tag);
+  return [...header.matchAll(/(W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g)]
+    .filter(([, weak]) => weak === undefined)
+    .map(([, , tag = '']) => tag);
 }
 
 export function ifMatchHolds(header: string, etag: string): boolean {

@@ -17,7 +17,9 @@ const source = /\/\* text: begin \*\/([\s\S]*)\/\* text: end \*\//.exec(html)?.[
 const page = runInNewContext(`${source}; ({ nextOperation, applyOperation, merge, movedCaret })`) as PageText;
 
 /** Short texts of few characters, so that random pairs have much in common; some are surrogate pairs that share a half. */
-const text = fc.array(fc.constantFrom('a', 'b', '\n', '😀', '😁', '🐀'), { maxLength: 12 }).map((parts) => parts.join(''));
+const text = fc
+  .array(fc.constantFrom('a', 'b', '\n', '😀', '😁', '🐀'), { maxLength: 12 })
+  .map((parts) => parts.join(''));
 
 function operations(before: string, after: string): Operation[] {
   const list: Operation[] = [];

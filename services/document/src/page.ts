@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Application } from 'express';
+import type { HttpOptions } from '@collabeditor/kit';
+
+type WebApp = Parameters<NonNullable<HttpOptions['extra']>>[0];
 
 const paths = ['/', '/verify', '/invitation', '/reset'];
 
 /** Serves the web page. Its policy names the hashes of its own script and style, so nothing that gets into it can run. */
-export function mountPage(app: Application, file: URL): void {
+export function mountPage(app: WebApp, file: URL): void {
   const html = readFileSync(file, 'utf8');
   const headers = {
     'Content-Type': 'text/html; charset=utf-8',

@@ -13,6 +13,8 @@ export interface ConsumeOptions {
   readonly queue: string;
   /** How many events are handled at once. */
   readonly prefetch: number;
+  /** Judges what is no event that this release knows; without it such a message is rejected. */
+  readonly otherwise?: (raw: ConsumeMessage) => Promise<Verdict>;
 }
 
 export interface ExclusiveOptions {
@@ -44,7 +46,7 @@ export async function runConsumer(
       await channel.prefetch(options.prefetch);
       return (await channel.consume(options.queue, deliver)).consumerTag;
     },
-    handler,
+    (message) => judge(message, handler, surroundings.log, options.otherwise),
   );
 }
 
@@ -67,7 +69,7 @@ export async function runExclusiveConsumer(
       options.onConnected?.();
       return consumerTag;
     },
-    handler,
+    (message) => judge(message, handler, surroundings.log, undefined),
   );
 }
 
@@ -75,10 +77,11 @@ async function serve(
   channel: Channel,
   { log, signal }: Surroundings,
   subscribe: (deliver: (message: ConsumeMessage | null) => void) => Promise<string>,
-  handler: Handler,
+  judgeMessage: (message: ConsumeMessage) => Promise<Verdict>,
 ): Promise<void> {
   const closed = Promise.withResolvers<undefined>();
   let open = true;
+  const isOpen = (): boolean => open;
   const end = (): void => {
     open = false;
     closed.resolve(undefined);
@@ -92,17 +95,20 @@ async function serve(
   let failures = 0;
 
   const handle = async (message: ConsumeMessage): Promise<void> => {
-    const verdict = await judge(message, handler, log);
+    const verdict = await judgeMessage(message);
     failures = verdict === 'retry' ? failures + 1 : 0;
     if (verdict === 'retry') await pause(failures, signal);
-    if (!open) return;
+    if (!isOpen()) return;
     if (verdict === 'ack') channel.ack(message);
     else channel.nack(message, false, verdict === 'retry');
   };
   try {
     const tag = await subscribe((message) => {
       // The broker cancels a consumer whose queue was deleted; a new channel finds the one that replaces it.
-      if (message === null) return end();
+      if (message === null) {
+        end();
+        return;
+      }
       if (signal.aborted) return;
       const work = handle(message).finally(() => busy.delete(work));
       busy.add(work);
@@ -112,7 +118,7 @@ async function serve(
     if (signal.aborted) stop();
     await closed.promise;
     signal.removeEventListener('abort', stop);
-    if (signal.aborted && open) await channel.cancel(tag);
+    if (signal.aborted && isOpen()) await channel.cancel(tag);
     await Promise.allSettled(busy);
   } finally {
     open = false;
@@ -120,17 +126,26 @@ async function serve(
   }
 }
 
-async function judge(message: ConsumeMessage, handler: Handler, log: Logger): Promise<Verdict> {
+async function judge(
+  message: ConsumeMessage,
+  handler: Handler,
+  log: Logger,
+  otherwise: ConsumeOptions['otherwise'],
+): Promise<Verdict> {
   const event = parseEvent(message.content.toString('utf8'));
-  if (event === null) {
+  if (event === null && !otherwise) {
     log.warn({ routingKey: message.fields.routingKey }, 'a message that is no event was rejected');
     return 'reject';
   }
-  return withTrace(event.traceparent, async () => {
+  return withTrace(event?.traceparent, async () => {
     try {
-      return await handler(event, message);
+      if (event) return await handler(event, message);
+      return otherwise ? await otherwise(message) : 'reject';
     } catch (err) {
-      log.error({ err, eventId: event.id, eventType: event.type }, 'an event could not be handled; it is tried again');
+      log.error(
+        { err, eventId: event?.id, eventType: event?.type },
+        'an event could not be handled; it is tried again',
+      );
       return 'retry';
     }
   });

@@ -99,7 +99,10 @@ async function mailOnce(ports: DeliveryPorts, event: MailEvent, mail: Mail): Pro
 
 function logMail(ports: DeliveryPorts, event: MailEvent): void {
   const mail = renderMail(withoutToken(event), ports.publicUrl);
-  ports.log.info({ eventId: event.id, mail: { to: mail?.to.address, subject: mail?.subject, lines: mail?.text.split('\n') } }, 'no SMTP: a mail');
+  ports.log.info(
+    { eventId: event.id, mail: { to: mail?.to.address, subject: mail?.subject, lines: mail?.text.split('\n') } },
+    'no SMTP: a mail',
+  );
 }
 
 interface Failure {
@@ -116,7 +119,9 @@ async function postpone(ports: DeliveryPorts, delivery: Delivery, failure: Failu
 }
 
 async function bury(ports: DeliveryPorts, delivery: Delivery, failure: Failure): Promise<Verdict> {
-  await ports.publish(QUEUES.notificationsDead, delivery.content, { headers: { [ATTEMPTS_HEADER]: delivery.attempts, 'x-reason': failure.reason } });
+  await ports.publish(QUEUES.notificationsDead, delivery.content, {
+    headers: { [ATTEMPTS_HEADER]: delivery.attempts, 'x-reason': failure.reason },
+  });
   ports.log.error(failure, 'a message went to the dead letters');
   return ended(ports, 'dead');
 }
@@ -135,7 +140,14 @@ const knownTypes: ReadonlySet<string> = new Set(eventTypes);
 function isForeignEvent(content: Buffer): boolean {
   try {
     const value: unknown = JSON.parse(content.toString('utf8'));
-    return typeof value === 'object' && value !== null && 'specversion' in value && 'type' in value && typeof value.type === 'string' && !knownTypes.has(value.type);
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      'specversion' in value &&
+      'type' in value &&
+      typeof value.type === 'string' &&
+      !knownTypes.has(value.type)
+    );
   } catch {
     return false;
   }

@@ -20,7 +20,13 @@ interface Invited {
   token?: string | null;
 }
 
-function invited({ title = 'Plan', name = 'Ada', by = 'ada@example.com', email = 'ben@example.com', token = 'tok-1' }: Invited): MailEvent {
+function invited({
+  title = 'Plan',
+  name = 'Ada',
+  by = 'ada@example.com',
+  email = 'ben@example.com',
+  token = 'tok-1',
+}: Invited): MailEvent {
   return makeEvent({
     ...envelope,
     type: 'user.invited',
@@ -37,11 +43,25 @@ function invited({ title = 'Plan', name = 'Ada', by = 'ada@example.com', email =
   });
 }
 
-function requested(kind: 'verify_address' | 'reset_password' | 'password_changed', name = 'Ben', token: string | null = 'tok-2'): MailEvent {
-  return makeEvent({ ...envelope, type: 'mail.requested', data: { kind, to: { email: 'ben@example.com', name }, token } });
+function requested(
+  kind: 'verify_address' | 'reset_password' | 'password_changed',
+  name = 'Ben',
+  token: string | null = 'tok-2',
+): MailEvent {
+  return makeEvent({
+    ...envelope,
+    type: 'mail.requested',
+    data: { kind, to: { email: 'ben@example.com', name }, token },
+  });
 }
 
-const all = [invited({}), invited({ token: null }), requested('verify_address'), requested('reset_password'), requested('password_changed', 'Ben', null)];
+const all = [
+  invited({}),
+  invited({ token: null }),
+  requested('verify_address'),
+  requested('reset_password'),
+  requested('password_changed', 'Ben', null),
+];
 
 function rendered(event: MailEvent): Mail {
   const mail = renderMail(event, publicUrl);
@@ -52,7 +72,11 @@ function rendered(event: MailEvent): Mail {
 /** The mail as it goes over the wire, split into headers (unfolded) and body. */
 async function encoded(mail: Mail): Promise<{ headers: string[]; body: string; to: readonly string[] }> {
   const transport = createTransport({ streamTransport: true, buffer: true });
-  const { message, envelope: sent } = await transport.sendMail({ from: 'Us <us@example.com>', ...mail, messageId: '<1@example.com>' });
+  const { message, envelope: sent } = await transport.sendMail({
+    from: 'Us <us@example.com>',
+    ...mail,
+    messageId: '<1@example.com>',
+  });
   const [head = '', ...rest] = String(message).split(/\r?\n\r?\n/);
   return { headers: head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/), body: rest.join('\n\n'), to: sent.to };
 }
@@ -91,14 +115,37 @@ describe('mails', () => {
       fc.string({ unit: 'binary', maxLength: 60 }),
       fc
         .array(
-          fc.constantFrom('\r\n', '\n', '\r', '\u2028', 'Bcc: eve@evil.example', '<script>', '"', "'", '>', '&', ',', ';', '\u202e', '\0', '=?utf-8?q?', '?=', '😀', '\ud800', 'a@b.example', ' '),
+          fc.constantFrom(
+            '\r\n',
+            '\n',
+            '\r',
+            '\u2028',
+            'Bcc: eve@evil.example',
+            '<script>',
+            '"',
+            "'",
+            '>',
+            '&',
+            ',',
+            ';',
+            '\u202e',
+            '\0',
+            '=?utf-8?q?',
+            '?=',
+            '😀',
+            '\ud800',
+            'a@b.example',
+            ' ',
+          ),
           { maxLength: 20 },
         )
         .map((parts) => parts.join('')),
     );
     const plainHeaders = (await encoded(rendered(invited({})))).headers.map((header) => header.split(':')[0]);
     const markup = (html: string): string[] => html.match(/<[^>]*>/g) ?? [];
-    const tags = markup(rendered(invited({ title: '', name: '', by: '' })).html).map((tag) => tag.replace(/href=".*?"/, ''));
+    const tags = markup(rendered(invited({ title: '', name: '', by: '' })).html).map((tag) =>
+      tag.replace(/href=".*?"/, ''),
+    );
 
     await fc.assert(
       fc.asyncProperty(hostile, hostile, hostile, async (title, name, by) => {
@@ -122,7 +169,19 @@ describe('mails', () => {
   });
 
   it('[NO6] there is none for a recipient that is no single address', () => {
-    for (const email of ['', 'ben', 'a@b, c@d', 'a@b\r\nBcc: c@d', '<a@b>', 'Ben <a@b>', 'a b@c', '"a"@b', `${'x'.repeat(70)}@b`, 'a@b;c@d', 'a@b\0']) {
+    for (const email of [
+      '',
+      'ben',
+      'a@b, c@d',
+      'a@b\r\nBcc: c@d',
+      '<a@b>',
+      'Ben <a@b>',
+      'a b@c',
+      '"a"@b',
+      `${'x'.repeat(70)}@b`,
+      'a@b;c@d',
+      'a@b\0',
+    ]) {
       expect(isMailAddress(email)).toBe(false);
       expect(renderMail(invited({ email }), publicUrl)).toBeNull();
     }

@@ -54,7 +54,9 @@ function invitation(data: CloudEvent<'user.invited'>['data'], publicUrl: string)
     subject: `${shorten(plain(inviter), 60)} shared “${shorten(plain(documentTitle), 80)}” with you`,
     paragraphs: [
       `${plain(inviter)} (${plain(invitedBy.email)}) invites you to ${may} the document “${plain(documentTitle)}”.`,
-      ...(invitationToken === null ? [] : ['The link proves that this address is yours. It works until somebody withdraws it or it expires.']),
+      ...(invitationToken === null
+        ? []
+        : ['The link proves that this address is yours. It works until somebody withdraws it or it expires.']),
     ],
     action:
       invitationToken === null
@@ -105,12 +107,18 @@ function link(publicUrl: string, page: string, query: Record<string, string>): s
 
 /** One line: controls, separators and invisible marks (but the joiners that scripts and emoji need) become spaces, lone surrogates U+FFFD. */
 function plain(text: string): string {
-  return text.toWellFormed().replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').replace(/\s+/g, ' ').trim();
+  return text
+    .toWellFormed()
+    .replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 /** At most `limit` characters as a reader counts them. */
 function shorten(text: string, limit: number): string {
-  const characters = [...new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(text)].map(({ segment }) => segment);
+  const characters = [...new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(text)].map(
+    ({ segment }) => segment,
+  );
   return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join('')}…`;
 }
 
@@ -127,7 +135,9 @@ function asHtml({ subject, paragraphs, action, closing }: Letter): string {
           paragraph(
             `<a href="${escapeHtml(action.link)}" style="display:inline-block;padding:10px 18px;border-radius:6px;background:#1f5fbf;color:#ffffff;text-decoration:none">${escapeHtml(action.label)}</a>`,
           ),
-          paragraph(`<span style="color:#5b6472;font-size:13px;word-break:break-all">${escapeHtml(action.link)}</span>`),
+          paragraph(
+            `<span style="color:#5b6472;font-size:13px;word-break:break-all">${escapeHtml(action.link)}</span>`,
+          ),
         ]
       : []),
     `<p style="margin:0;color:#5b6472;font-size:13px">${escapeHtml(closing)}</p>`,

@@ -5,7 +5,12 @@ import type { Mail } from './mail.ts';
 export interface SmtpSettings {
   readonly server:
     | { readonly uri: string }
-    | { readonly host: string; readonly port: number; readonly username: string | undefined; readonly password: string | undefined };
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly username: string | undefined;
+        readonly password: string | undefined;
+      };
   readonly from: string;
   /** Longest wait for one answer of the server; a whole mail gets three times as long. */
   readonly timeoutMs: number;

@@ -19,9 +19,15 @@ export function contentHandlers(context: Context): readonly Mounted[] {
     handle(documentRoutes.putContent, async ({ params, body, caller, headers }) => {
       refuseTrashed(await seen(context, caller, params.id, routeRights.putContent));
       const ifMatch = headers['if-match'];
-      if (ifMatch === undefined) throw new Problem('precondition_required', 'If-Match must name the version that the text replaces.');
+      if (ifMatch === undefined)
+        throw new Problem('precondition_required', 'If-Match must name the version that the text replaces.');
       requireText(body.content);
-      const version = await context.texts.putContent(caller, params.id, body.content, await matchedVersion(context, params.id, ifMatch));
+      const version = await context.texts.putContent(
+        caller,
+        params.id,
+        body.content,
+        await matchedVersion(context, params.id, ifMatch),
+      );
       await keepHeads(context.db, [{ id: params.id, version, updatedAt: context.now() }]);
       return reply(200, { version }, { ETag: versionEtag(version) });
     }),
@@ -46,8 +52,10 @@ async function matchedVersion(context: Context, documentId: string, ifMatch: str
   const named = tags === '*' ? [] : ifMatchVersions(tags);
   const [only] = named;
   if (named.length === 1 && only !== undefined) return only;
-  if (tags !== '*' && named.length === 0) throw new Problem('precondition_failed', 'If-Match names no version of this text.');
+  if (tags !== '*' && named.length === 0)
+    throw new Problem('precondition_failed', 'If-Match names no version of this text.');
   const { version } = await context.texts.content(documentId, undefined);
-  if (tags !== '*' && !named.includes(version)) throw new Problem('precondition_failed', `The text is at version ${version}.`);
+  if (tags !== '*' && !named.includes(version))
+    throw new Problem('precondition_failed', `The text is at version ${version}.`);
   return version;
 }

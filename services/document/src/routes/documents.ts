@@ -20,7 +20,11 @@ export function documentHandlers(context: Context): readonly Mounted[] {
       const version = content === '' ? 0 : await context.texts.putFirst(caller, id, content);
       await context.transaction(async (tx) => {
         await insertDocument(tx, { id, title: body.title, ownerId: caller.userId, version, at: context.now() });
-        await context.announce(tx, 'document.created', id, { documentId: id, ownerId: caller.userId, title: body.title });
+        await context.announce(tx, 'document.created', id, {
+          documentId: id,
+          ownerId: caller.userId,
+          title: body.title,
+        });
       });
       const held = await findHeld(context.db, id, caller.userId);
       if (held === undefined) throw new Problem('not_found', 'The document was deleted at once.');
@@ -43,34 +47,51 @@ export function documentHandlers(context: Context): readonly Mounted[] {
       return reply(200, { items: rows.map((held) => documentView(held, heads.get(held.document.id))), nextCursor });
     }),
 
-    handle(documentRoutes.get, async ({ params, caller }) => documentAnswer(context, await seen(context, caller, params.id, routeRights.get))),
+    handle(documentRoutes.get, async ({ params, caller }) =>
+      documentAnswer(context, await seen(context, caller, params.id, routeRights.get)),
+    ),
 
     handle(documentRoutes.patch, async ({ params, body, caller, headers }) => {
-      await changing(context, caller, { documentId: params.id, right: routeRights.patch }, async (tx, { document, role }) => {
-        const ifMatch = headers['if-match'];
-        if (ifMatch !== undefined && !ifMatchHolds(ifMatch, documentEtag(document.metadataRevision, role))) {
-          throw new Problem('precondition_failed', 'The document has changed since; read it again.');
-        }
-        if (document.title !== body.title) await updateTitle(tx, document.id, body.title, context.now());
-      });
+      await changing(
+        context,
+        caller,
+        { documentId: params.id, right: routeRights.patch },
+        async (tx, { document, role }) => {
+          const ifMatch = headers['if-match'];
+          if (ifMatch !== undefined && !ifMatchHolds(ifMatch, documentEtag(document.metadataRevision, role))) {
+            throw new Problem('precondition_failed', 'The document has changed since; read it again.');
+          }
+          if (document.title !== body.title) await updateTitle(tx, document.id, body.title, context.now());
+        },
+      );
       return documentAnswer(context, await seen(context, caller, params.id, 'read'));
     }),
 
     handle(documentRoutes.remove, async ({ params, caller }) => {
-      await changing(context, caller, { documentId: params.id, right: routeRights.remove, inTrash: true }, async (tx, { document }) => {
-        if (document.trashedAt !== null) return;
-        await setTrashed(tx, document.id, context.now());
-        await context.announce(tx, 'document.deleted', document.id, { documentId: document.id });
-      });
+      await changing(
+        context,
+        caller,
+        { documentId: params.id, right: routeRights.remove, inTrash: true },
+        async (tx, { document }) => {
+          if (document.trashedAt !== null) return;
+          await setTrashed(tx, document.id, context.now());
+          await context.announce(tx, 'document.deleted', document.id, { documentId: document.id });
+        },
+      );
       return reply(204);
     }),
 
     handle(documentRoutes.undelete, async ({ params, caller }) => {
-      await changing(context, caller, { documentId: params.id, right: routeRights.undelete, inTrash: true }, async (tx, { document }) => {
-        if (document.trashedAt === null) return;
-        await setTrashed(tx, document.id, null);
-        await context.announce(tx, 'document.restored', document.id, { documentId: document.id });
-      });
+      await changing(
+        context,
+        caller,
+        { documentId: params.id, right: routeRights.undelete, inTrash: true },
+        async (tx, { document }) => {
+          if (document.trashedAt === null) return;
+          await setTrashed(tx, document.id, null);
+          await context.announce(tx, 'document.restored', document.id, { documentId: document.id });
+        },
+      );
       return documentAnswer(context, await seen(context, caller, params.id, 'read'));
     }),
   ];
@@ -80,11 +101,16 @@ export function documentHandlers(context: Context): readonly Mounted[] {
 export async function documentAnswer(context: Context, held: Held): Promise<Reply> {
   const heads = await context.texts.heads([held.document.id]);
   const { document, role } = held;
-  return reply(200, documentView(held, heads.get(document.id)), { ETag: documentEtag(document.metadataRevision, role) });
+  return reply(200, documentView(held, heads.get(document.id)), {
+    ETag: documentEtag(document.metadataRevision, role),
+  });
 }
 
 function documentReply(status: number, held: Held, headers: Record<string, string>): Reply {
-  return reply(status, documentView(held), { ...headers, ETag: documentEtag(held.document.metadataRevision, held.role) });
+  return reply(status, documentView(held), {
+    ...headers,
+    ETag: documentEtag(held.document.metadataRevision, held.role),
+  });
 }
 
 /** The list is worth showing without what would be claimed now: the event claims it later. */

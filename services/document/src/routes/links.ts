@@ -20,8 +20,11 @@ export function linkHandlers(context: Context): readonly Mounted[] {
     }),
 
     handle(documentRoutes.removeLink, async ({ params, caller }) => {
-      await changing(context, caller, { documentId: params.id, right: routeRights.removeLink, inTrash: true }, (tx, { document }) =>
-        deleteLink(tx, document.id),
+      await changing(
+        context,
+        caller,
+        { documentId: params.id, right: routeRights.removeLink, inTrash: true },
+        (tx, { document }) => deleteLink(tx, document.id),
       );
       return reply(204);
     }),

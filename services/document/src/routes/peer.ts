@@ -9,7 +9,7 @@ import { rolesOf } from '../store/permissions.ts';
 export function peerHandlers(context: Context): readonly Mounted[] {
   return [
     handle(documentPeerRoutes.role, async ({ params, caller }) => {
-      if (caller === undefined) throw new Problem('unauthenticated', 'The token of a user is needed.');
+      if (caller === null) throw new Problem('unauthenticated', 'The token of a user is needed.');
       const { document, role, revision } = await seen(context, caller, params.id, 'read');
       // Nobody edits what is in the trash, so there are no sessions on it either.
       if (document.trashedAt !== null) throw new Problem('not_found', 'There is no such document.');
@@ -18,6 +18,8 @@ export function peerHandlers(context: Context): readonly Mounted[] {
 
     handle(documentPeerRoutes.roles, async ({ body }) => reply(200, { roles: await rolesOf(context.db, body.pairs) })),
 
-    handle(documentPeerRoutes.existing, async ({ body }) => reply(200, { ids: await existingIds(context.db, body.ids) })),
+    handle(documentPeerRoutes.existing, async ({ body }) =>
+      reply(200, { ids: await existingIds(context.db, body.ids) }),
+    ),
   ];
 }

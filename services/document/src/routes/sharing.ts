@@ -1,13 +1,28 @@
-import { documentRoutes, emailKey, normalizeEmail, PAGE_DEFAULT, type Permission, type SharedRole, type UserCard } from '@collabeditor/contracts';
+import {
+  documentRoutes,
+  emailKey,
+  normalizeEmail,
+  PAGE_DEFAULT,
+  type Permission,
+  type SharedRole,
+  type UserCard,
+} from '@collabeditor/contracts';
 import { type Caller, handle, type Mounted, Problem, reply, type Reply, type Tx } from '@collabeditor/kit';
 import { changing, seen } from '../access.ts';
 import type { Context } from '../context.ts';
 import { decodeCursor, page } from '../cursor.ts';
+import { changeOwner } from '../owners.ts';
 import { allows, routeRights } from '../rights.ts';
 import { newToken } from '../secrets.ts';
 import type { Held } from '../store/documents.ts';
-import { deleteInvitation, deleteInvitationOf, invitationLifetimeMs, listInvitations, putInvitation } from '../store/invitations.ts';
-import { findPermission, grant, listPermissions, permissionKey, revoke, touchOwner } from '../store/permissions.ts';
+import {
+  deleteInvitation,
+  deleteInvitationOf,
+  invitationLifetimeMs,
+  listInvitations,
+  putInvitation,
+} from '../store/invitations.ts';
+import { findPermission, grant, listPermissions, permissionKey, revoke } from '../store/permissions.ts';
 import { invitationView } from '../view.ts';
 import { documentAnswer } from './documents.ts';
 
@@ -18,14 +33,20 @@ export function sharingHandlers(context: Context): readonly Mounted[] {
       await seen(context, caller, target.documentId, target.right);
       const email = normalizeEmail(body.email);
       const user = await context.users.byEmail(email);
-      return changing(context, caller, target, (tx, held) => share(context, tx, held, { caller, email, user, role: body.role }));
+      return changing(context, caller, target, (tx, held) =>
+        share(context, tx, held, { caller, email, user, role: body.role }),
+      );
     }),
 
     handle(documentRoutes.permissions, async ({ params, query, caller }) => {
       await seen(context, caller, params.id, routeRights.permissions);
       const limit = query.limit ?? PAGE_DEFAULT;
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
-      const { rows, nextCursor } = page(await listPermissions(context.db, params.id, after, limit + 1), limit, permissionKey);
+      const { rows, nextCursor } = page(
+        await listPermissions(context.db, params.id, after, limit + 1),
+        limit,
+        permissionKey,
+      );
       const users = await context.users.byIds(rows.map((row) => row.userId));
       // A user who is unknown there has just been deleted; the event that removes the row is on its way.
       const items = rows.flatMap(({ userId, role }): Permission[] => {
@@ -42,12 +63,15 @@ export function sharingHandlers(context: Context): readonly Mounted[] {
 
     handle(documentRoutes.removePermission, async ({ params, caller }) => {
       const target = { documentId: params.id, right: routeRights.removePermission, inTrash: true };
+      const userId = params.userId.toLowerCase();
       await changing(context, caller, target, async (tx, { document, role }) => {
-        if (params.userId !== caller.userId && !allows(role, 'own')) throw new Problem('forbidden', 'Only the owner removes others.');
-        if (params.userId === document.ownerId) throw new Problem('owner_cannot_leave', 'Transfer the document first.');
-        if ((await findPermission(tx, document.id, params.userId)) === undefined) throw new Problem('not_found', 'The user has no role here.');
-        const revision = await revoke(tx, document.id, params.userId);
-        await context.announce(tx, 'permission.revoked', document.id, { documentId: document.id, userId: params.userId, revision });
+        if (userId !== caller.userId && !allows(role, 'own'))
+          throw new Problem('forbidden', 'Only the owner removes others.');
+        if (userId === document.ownerId) throw new Problem('owner_cannot_leave', 'Transfer the document first.');
+        if ((await findPermission(tx, document.id, userId)) === undefined)
+          throw new Problem('not_found', 'The user has no role here.');
+        const revision = await revoke(tx, document.id, userId);
+        await context.announce(tx, 'permission.revoked', document.id, { documentId: document.id, userId, revision });
       });
       return reply(204);
     }),
@@ -56,7 +80,12 @@ export function sharingHandlers(context: Context): readonly Mounted[] {
       await seen(context, caller, params.id, routeRights.invitations);
       const limit = query.limit ?? PAGE_DEFAULT;
       const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
-      const found = await listInvitations(context.db, { documentId: params.id, now: context.now(), after, limit: limit + 1 });
+      const found = await listInvitations(context.db, {
+        documentId: params.id,
+        now: context.now(),
+        after,
+        limit: limit + 1,
+      });
       const { rows, nextCursor } = page(found, limit, (row) => ({ at: row.createdAt, id: row.id }));
       return reply(200, { items: rows.map(invitationView), nextCursor });
     }),
@@ -72,7 +101,9 @@ export function sharingHandlers(context: Context): readonly Mounted[] {
 
     handle(documentRoutes.transfer, async ({ params, body, caller }) => {
       const target = { documentId: params.id, right: routeRights.transfer };
-      await changing(context, caller, target, (tx, held) => transfer(context, tx, held, { from: caller.userId, to: body.userId }));
+      await changing(context, caller, target, (tx, held) =>
+        transfer(context, tx, held, { from: caller.userId, to: body.userId.toLowerCase() }),
+      );
       return documentAnswer(context, await seen(context, caller, params.id, 'read'));
     }),
   ];
@@ -94,12 +125,23 @@ async function share(context: Context, tx: Tx, { document }: Held, sharing: Shar
 
   if (before?.role !== role) {
     const revision = await grant(tx, document.id, user.id, role, context.now());
-    await context.announce(tx, 'permission.changed', document.id, { documentId: document.id, userId: user.id, role, revision });
+    await context.announce(tx, 'permission.changed', document.id, {
+      documentId: document.id,
+      userId: user.id,
+      role,
+      revision,
+    });
   }
   await deleteInvitationOf(tx, document.id, emailKey(email));
   const permission: Permission = { userId: user.id, email: user.email, name: user.name, role };
   if (before !== undefined) return reply(200, permission);
-  await announceInvited(context, tx, document, { ...sharing, email: user.email }, { userId: user.id, invitationId: null, invitationToken: null });
+  await announceInvited(
+    context,
+    tx,
+    document,
+    { ...sharing, email: user.email },
+    { userId: user.id, invitationId: null, invitationToken: null },
+  );
   return reply(201, permission);
 }
 
@@ -118,7 +160,11 @@ async function invite(context: Context, tx: Tx, document: Held['document'], shar
     at,
     expiresAt: new Date(at.getTime() + invitationLifetimeMs),
   });
-  await announceInvited(context, tx, document, sharing, { userId: null, invitationId: invitation.id, invitationToken: token });
+  await announceInvited(context, tx, document, sharing, {
+    userId: null,
+    invitationId: invitation.id,
+    invitationToken: token,
+  });
   return reply(isNew ? 201 : 200, { invitation: invitationView(invitation) });
 }
 
@@ -128,7 +174,13 @@ interface Invited {
   readonly invitationToken: string | null;
 }
 
-async function announceInvited(context: Context, tx: Tx, document: Held['document'], sharing: Sharing, invited: Invited): Promise<void> {
+async function announceInvited(
+  context: Context,
+  tx: Tx,
+  document: Held['document'],
+  sharing: Sharing,
+  invited: Invited,
+): Promise<void> {
   const { caller, email, role } = sharing;
   await context.announce(tx, 'user.invited', document.id, {
     documentId: document.id,
@@ -140,17 +192,14 @@ async function announceInvited(context: Context, tx: Tx, document: Held['documen
   });
 }
 
-async function transfer(context: Context, tx: Tx, { document }: Held, { from, to }: { from: string; to: string }): Promise<void> {
+async function transfer(
+  context: Context,
+  tx: Tx,
+  { document }: Held,
+  { from, to }: { from: string; to: string },
+): Promise<void> {
   if (from === to) throw new Problem('is_owner', 'The user owns the document already.');
-  if ((await findPermission(tx, document.id, to)) === undefined) throw new Problem('not_found', 'Share the document with the user first.');
+  if ((await findPermission(tx, document.id, to)) === undefined)
+    throw new Problem('not_found', 'Share the document with the user first.');
   await changeOwner(context, tx, document.id, { from, to });
-}
-
-/** Makes `to` the owner; `from` becomes an editor. Never two owners, not even for a statement. */
-export async function changeOwner(context: Context, tx: Tx, documentId: string, { from, to }: { from: string; to: string }): Promise<void> {
-  for (const { userId, role } of [{ userId: from, role: 'editor' }, { userId: to, role: 'owner' }] as const) {
-    const revision = await grant(tx, documentId, userId, role, context.now());
-    await context.announce(tx, 'permission.changed', documentId, { documentId, userId, role, revision });
-  }
-  await touchOwner(tx, documentId);
 }

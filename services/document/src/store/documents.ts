@@ -30,10 +30,21 @@ type HeldRow = DocumentRow & { readonly role: Role; readonly revision: number };
 
 const held = ({ role, revision, ...document }: HeldRow): Held => ({ document, role, revision });
 
-export async function insertDocument(tx: Queryable, document: { id: string; title: string; ownerId: string; version: number; at: Date }): Promise<void> {
+export async function insertDocument(
+  tx: Queryable,
+  document: { id: string; title: string; ownerId: string; version: number; at: Date },
+): Promise<void> {
   const { id, title, ownerId, version, at } = document;
-  await tx.query(`INSERT INTO documents (id, title, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)`, [id, title, version, at]);
-  await tx.query(`INSERT INTO permissions (document_id, user_id, role, revision, granted_at) VALUES ($1, $2, 'owner', 1, $3)`, [id, ownerId, at]);
+  await tx.query(`INSERT INTO documents (id, title, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)`, [
+    id,
+    title,
+    version,
+    at,
+  ]);
+  await tx.query(
+    `INSERT INTO permissions (document_id, user_id, role, revision, granted_at) VALUES ($1, $2, 'owner', 1, $3)`,
+    [id, ownerId, at],
+  );
 }
 
 export async function findHeld(db: Queryable, id: string, userId: string): Promise<Held | undefined> {
@@ -87,7 +98,10 @@ export async function updateTitle(tx: Queryable, id: string, title: string, at: 
 }
 
 export async function setTrashed(tx: Queryable, id: string, trashedAt: Date | null): Promise<void> {
-  await tx.query(`UPDATE documents SET trashed_at = $2, metadata_revision = metadata_revision + 1 WHERE id = $1`, [id, trashedAt]);
+  await tx.query(`UPDATE documents SET trashed_at = $2, metadata_revision = metadata_revision + 1 WHERE id = $1`, [
+    id,
+    trashedAt,
+  ]);
 }
 
 export interface TextHead {

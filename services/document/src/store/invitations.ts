@@ -28,7 +28,10 @@ export interface NewInvitation {
 }
 
 /** One invitation per document and address: an open one is renewed and keeps its id, an expired one is replaced. */
-export async function putInvitation(tx: Queryable, invitation: NewInvitation): Promise<{ invitation: InvitationRow; isNew: boolean }> {
+export async function putInvitation(
+  tx: Queryable,
+  invitation: NewInvitation,
+): Promise<{ invitation: InvitationRow; isNew: boolean }> {
   await tx.query(`DELETE FROM invitations WHERE document_id = $1 AND email_key = $2 AND expires_at <= $3`, [
     invitation.documentId,
     invitation.emailKey,
@@ -57,7 +60,10 @@ export async function putInvitation(tx: Queryable, invitation: NewInvitation): P
   return { invitation: row, isNew: row.id === invitation.id };
 }
 
-export async function listInvitations(db: Queryable, query: { documentId: string; now: Date; after: PageKey | undefined; limit: number }): Promise<readonly InvitationRow[]> {
+export async function listInvitations(
+  db: Queryable,
+  query: { documentId: string; now: Date; after: PageKey | undefined; limit: number },
+): Promise<readonly InvitationRow[]> {
   const { rows } = await db.query<InvitationRow>(
     `SELECT ${columns} FROM invitations
      WHERE document_id = $1 AND expires_at > $2 AND ($3::timestamptz IS NULL OR (created_at, id) > ($3, $4::uuid))
@@ -77,7 +83,10 @@ export async function deleteInvitationOf(tx: Queryable, documentId: string, emai
 }
 
 /** Documents that the address is invited to; of one document when it is named. */
-export async function invitedTo(db: Queryable, query: { emailKey: string; now: Date; documentId?: string | undefined }): Promise<readonly string[]> {
+export async function invitedTo(
+  db: Queryable,
+  query: { emailKey: string; now: Date; documentId?: string | undefined },
+): Promise<readonly string[]> {
   const { rows } = await db.query<{ id: string }>(
     `SELECT document_id AS id FROM invitations WHERE email_key = $1 AND expires_at > $2 AND ($3::uuid IS NULL OR document_id = $3) ORDER BY document_id`,
     [query.emailKey, query.now, query.documentId ?? null],
@@ -86,7 +95,10 @@ export async function invitedTo(db: Queryable, query: { emailKey: string; now: D
 }
 
 /** Removes the open invitation and answers its role: whoever gets it here has claimed it. The caller holds the document's row. */
-export async function takeInvitation(tx: Queryable, query: { documentId: string; emailKey: string; now: Date }): Promise<SharedRole | undefined> {
+export async function takeInvitation(
+  tx: Queryable,
+  query: { documentId: string; emailKey: string; now: Date },
+): Promise<SharedRole | undefined> {
   const { rows } = await tx.query<{ role: SharedRole }>(
     `DELETE FROM invitations WHERE document_id = $1 AND email_key = $2 AND expires_at > $3 RETURNING role`,
     [query.documentId, query.emailKey, query.now],

@@ -11,13 +11,25 @@ export interface PermissionRow {
 
 const columns = `user_id AS "userId", role, revision AS revision, granted_at AS "grantedAt"`;
 
-export async function findPermission(db: Queryable, documentId: string, userId: string): Promise<PermissionRow | undefined> {
-  const { rows } = await db.query<PermissionRow>(`SELECT ${columns} FROM permissions WHERE document_id = $1 AND user_id = $2`, [documentId, userId]);
+export async function findPermission(
+  db: Queryable,
+  documentId: string,
+  userId: string,
+): Promise<PermissionRow | undefined> {
+  const { rows } = await db.query<PermissionRow>(
+    `SELECT ${columns} FROM permissions WHERE document_id = $1 AND user_id = $2`,
+    [documentId, userId],
+  );
   return rows[0];
 }
 
 /** The owner first, then by seniority. */
-export async function listPermissions(db: Queryable, documentId: string, after: PageKey | undefined, limit: number): Promise<readonly PermissionRow[]> {
+export async function listPermissions(
+  db: Queryable,
+  documentId: string,
+  after: PageKey | undefined,
+  limit: number,
+): Promise<readonly PermissionRow[]> {
   const { rows } = await db.query<PermissionRow>(
     `SELECT ${columns} FROM permissions
      WHERE document_id = $1 AND ($2::timestamptz IS NULL OR (role <> 'owner' AND (granted_at, user_id) > ($2, $3::uuid)))
@@ -65,7 +77,10 @@ export async function longestStandingEditor(tx: Queryable, documentId: string): 
 }
 
 export async function documentsOf(db: Queryable, userId: string): Promise<readonly string[]> {
-  const { rows } = await db.query<{ id: string }>(`SELECT document_id AS id FROM permissions WHERE user_id = $1 ORDER BY document_id`, [userId]);
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT document_id AS id FROM permissions WHERE user_id = $1 ORDER BY document_id`,
+    [userId],
+  );
   return rows.map((row) => row.id);
 }
 

@@ -74,6 +74,8 @@ function kubeletConfig(layout: Layout): object {
     cgroupRoot: `/${layout.cgroup}`,
     failCgroupV1: false,
     failSwapOn: false,
+    // Tests kill processes on purpose; the back-off that protects a cloud's nodes would only make them wait for minutes.
+    crashLoopBackOff: { maxContainerRestartPeriod: '1s' },
     // Images cannot be pulled again, and a full disk of the machine is no reason to evict a test.
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,

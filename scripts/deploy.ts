@@ -15,32 +15,18 @@ type Say = (line: string) => void;
 /** Builds and loads the operator's and the services' images; answers references by component. */
 export async function provideImages(target: Target, say: Say): Promise<Images> {
   const images: Record<string, string> = { ...(await target.storeImages(say)) };
-  images['operator'] = await target.provide(
-    {
-      component: 'operator',
-      dockerfile: 'Dockerfile.operator',
-      args: {},
-      tag: contentHash(['operator/dist', 'Dockerfile.operator']),
-    },
-    say,
-  );
+  const provide = (
+    component: string,
+    dockerfile: string,
+    args: Record<string, string>,
+    inputs: readonly string[],
+  ): Promise<string> =>
+    target.provide({ component, dockerfile, args, inputs, tag: contentHash([...inputs, dockerfile]) }, say);
+  images['operator'] = await provide('operator', 'Dockerfile.operator', {}, ['operator/dist']);
   for (const service of services) {
     const room = `services/${service}`;
-    const inputs = [
-      `${room}/dist`,
-      `${room}/migrations`,
-      'services/Dockerfile',
-      ...(service === 'document' ? [`${room}/public`] : []),
-    ];
-    images[service] = await target.provide(
-      {
-        component: `${service}-service`,
-        dockerfile: 'services/Dockerfile',
-        args: { SERVICE: service },
-        tag: contentHash(inputs),
-      },
-      say,
-    );
+    const inputs = [`${room}/dist`, `${room}/migrations`, ...(service === 'document' ? [`${room}/public`] : [])];
+    images[service] = await provide(`${service}-service`, 'services/Dockerfile', { SERVICE: service }, inputs);
   }
   for (const [component, reference] of Object.entries(images)) say(`${component.padEnd(13)} ${reference}`);
   return images;

@@ -28,7 +28,9 @@ export interface ImageBuild {
   readonly component: string;
   readonly dockerfile: string;
   readonly args: Readonly<Record<string, string>>;
-  /** Hash of everything that goes into it. */
+  /** Files and folders that go into it. */
+  readonly inputs: readonly string[];
+  /** Hash of their content. */
   readonly tag: string;
 }
 
@@ -61,21 +63,26 @@ export function singleNode(name: string): Target {
         [...cluster('exec'), '--', 'kubectl', ...args],
         input === undefined ? {} : { input },
       ),
-    async provide({ component, dockerfile, args, tag }, say) {
+    async provide({ component, dockerfile, args, inputs, tag }, say) {
       const reference = `localhost/collabeditor/${component}:${tag}`;
       const buildArgs = Object.entries({ BASE: 'localhost/collabeditor/node:24', ...args }).flatMap(([key, value]) => [
         '--build-arg',
         `${key}=${value}`,
       ]);
-      const built = await command(`image-${component}`, [
+      const inputArgs = inputs.flatMap((input) => ['--input', input]);
+      const argv = [
         localCluster,
         'image',
+        '--context',
+        root,
         '--file',
-        dockerfile,
+        join(root, dockerfile),
         '--tag',
         reference,
         ...buildArgs,
-      ]);
+        ...inputArgs,
+      ];
+      const built = await command(`image-${component}`, argv);
       await command(`load-${component}`, [...cluster('load'), lastLine(built)], { say });
       return reference;
     },

@@ -25,7 +25,7 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
 async function main(): Promise<void> {
   const only = process.argv[2];
   if (only !== 'check')
-    await stages.run('Debian packages', (say) => command('packages', ['test/cluster/cluster', 'packages'], { say }));
+    await stages.run('Debian packages', (say) => command('packages', ['test/cluster/install-packages'], { say }));
   if (only === undefined || only === 'check') {
     for (const [title, argv] of checks) await countedStage(`check: ${title}`, () => command(`check-${title}`, argv));
   }

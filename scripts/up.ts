@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyNamespace, installOperator, provideImages, waitReady } from './deploy.ts';
 import { command, createStages, runScript } from './stages.ts';
-import { chooseTarget, localCluster } from './targets.ts';
+import { chooseTarget } from './targets.ts';
 
 const namespace = 'collab';
 const example = join(import.meta.dirname, '../examples/minimal.yaml');
@@ -14,7 +14,9 @@ await runScript(async () => {
   console.log(`on ${target.description}\n`);
 
   if (target.description.includes('test/cluster')) {
-    await stages.run('Debian packages', (say) => command('packages', [localCluster, 'packages'], { say }));
+    await stages.run('Debian packages', (say) =>
+      command('packages', [join(import.meta.dirname, '../test/cluster/install-packages')], { say }),
+    );
   }
   await stages.run('bundles of the operator and the services', () => command('build', ['node', 'scripts/build.ts']));
   await stages.run('cluster', (say) => target.up(say));

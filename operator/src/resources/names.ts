@@ -23,6 +23,18 @@ export function signingKeysName(resource: Named): string {
   return `${resource.metadata.name}-signing-keys`;
 }
 
+export function ingressName(resource: Named): string {
+  return `${resource.metadata.name}-ingress`;
+}
+
+export function routeName(resource: Named): string {
+  return `${resource.metadata.name}-route`;
+}
+
+export function podMonitorName(resource: Named): string {
+  return `${resource.metadata.name}-metrics`;
+}
+
 export function namespaceOf(resource: Named): string {
   return resource.metadata.namespace ?? 'default';
 }

@@ -1,0 +1,110 @@
+import { serviceNames, storeNames } from '../api/types.ts';
+import type { ServiceName, StoreName } from '../api/types.ts';
+import { child } from './child.ts';
+import type { Role } from './labels.ts';
+import { databaseName, migrationsName, schemas, serviceName, signingKeysName, storeName, storeUsers } from './names.ts';
+import { roleOf } from './store.ts';
+import type { DesiredInput, KeyReference, KeySource, SecretSpec } from './types.ts';
+
+/** The Secrets of an environment: those of the stores, one per service, the owner roles', the signing keys. */
+export function secrets(input: DesiredInput): SecretSpec[] {
+  return [
+    ...storeNames.flatMap((store) => storeSecret(input, store)),
+    ...serviceNames.map((service) => serviceSecret(input, service)),
+    migrationsSecret(input),
+    secret(input, signingKeysName(input.resource), 'user-service', 'service', {
+      'keys.json': { kind: 'signing-keys' },
+    }),
+  ];
+}
+
+/** What opens a volume lives as long as the volume. */
+function storeSecret(input: DesiredInput, store: StoreName): SecretSpec[] {
+  const { spec } = input.resource;
+  if (spec[store].managed === undefined) return [];
+  const retained = spec.deletionPolicy === 'Retain';
+  const keys = { password: { kind: 'password' } } as const;
+  return [secret(input, storeName(input.resource, store), store, roleOf(store), keys, retained)];
+}
+
+function serviceSecret(input: DesiredInput, service: ServiceName): SecretSpec {
+  const name = serviceName(input.resource, service);
+  const keys: Record<string, KeySource> = { 'service-token': { kind: 'password' } };
+  for (const store of storeNames) {
+    if (!storeUsers[store].includes(service)) continue;
+    const prefix = keyPrefixes[store];
+    const password = { secret: name, key: `${prefix}-password` };
+    const username = store === 'postgres' ? `${databaseName}_${schemas[service]}` : service;
+    Object.assign(keys, account(input, store, service, { username, password, urlKey: `${prefix}-url` }));
+  }
+  return secret(input, name, `${service}-service`, 'service', keys);
+}
+
+/** A migration runs as the owner of its schema, which no service ever does. */
+function migrationsSecret(input: DesiredInput): SecretSpec {
+  const name = migrationsName(input.resource);
+  const keys: Record<string, KeySource> = {};
+  for (const service of serviceNames) {
+    const password = { secret: name, key: `${service}-password` };
+    const username = `${databaseName}_${schemas[service]}_owner`;
+    Object.assign(keys, account(input, 'postgres', service, { username, password, urlKey: `${service}-url` }));
+  }
+  return secret(input, name, 'migrations', 'migration', keys);
+}
+
+/** Prefix of a store's keys in a service's Secret: `database-url`, `redis-url`, `amqp-url`. */
+export const keyPrefixes: Readonly<Record<StoreName, string>> = {
+  postgres: 'database',
+  redis: 'redis',
+  rabbitmq: 'amqp',
+};
+
+interface Account {
+  username: string;
+  password: KeyReference;
+  urlKey: string;
+}
+
+/** Password and URL of one account in one store; without admin rights there is only the URI that was given. */
+function account(
+  { resource, facts }: DesiredInput,
+  store: StoreName,
+  service: ServiceName,
+  { username, password, urlKey }: Account,
+): Record<string, KeySource> {
+  const { external } = resource.spec[store];
+  if (external === undefined) {
+    const template = managedUrl[store](username, storeName(resource, store));
+    return { [password.key]: { kind: 'password' }, [urlKey]: { kind: 'template', template, password } };
+  }
+  const { secretName } = external;
+  if (facts.external[store]?.admin !== true) {
+    return { [urlKey]: { kind: 'external', store, secretName, service, role: null } };
+  }
+  return {
+    [password.key]: { kind: 'password' },
+    [urlKey]: { kind: 'external', store, secretName, service, role: { username, password } },
+  };
+}
+
+const managedUrl: Readonly<Record<StoreName, (username: string, host: string) => string>> = {
+  postgres: (username, host) => `postgresql://${username}:{password}@${host}:5432/${databaseName}`,
+  redis: (username, host) => `redis://${username}:{password}@${host}:6379`,
+  rabbitmq: (username, host) => `amqp://${username}:{password}@${host}:5672`,
+};
+
+function secret(
+  { resource }: DesiredInput,
+  name: string,
+  component: string,
+  role: Role,
+  keys: Readonly<Record<string, KeySource>>,
+  retained = false,
+): SecretSpec {
+  const manifest = child(
+    resource,
+    { apiVersion: 'v1', kind: 'Secret', name, component, role, retained },
+    { type: 'Opaque' },
+  );
+  return { manifest, retained, keys };
+}

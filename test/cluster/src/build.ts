@@ -33,7 +33,7 @@ function inputsOf(part: Part): Input[] {
 async function buildPart(part: Part, quiet: boolean): Promise<string> {
   const folder = programsOf(part);
   if (existsSync(folder)) {
-    if (!quiet) say(`  ${part.name.padEnd(34)}   cached`);
+    if (!quiet) say(`  ${part.name.padEnd(46)}   cached`);
     return folder;
   }
   const lock = join(cacheRoot(), 'locks', `program-${part.name}`);

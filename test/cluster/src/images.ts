@@ -218,7 +218,7 @@ async function buildah(
   // prettier-ignore
   await run('buildah', [...storage(), 'bud', '--isolation', 'chroot', '--pull-never', '--format', 'oci',
     ...buildArgs, '--tag', tag, '--file', dockerfile, context], logged);
-  await run('buildah', [...storage(), 'push', '--disable-compression', tag, `oci-archive:${archive}:${tag}`], logged);
+  await run('buildah', [...storage(), 'push', tag, `oci-archive:${archive}:${tag}`], logged);
   await run('buildah', [...storage(), 'rmi', '--prune'], logged);
 }
 

@@ -10,10 +10,10 @@ export async function stage<T>(name: string, action: () => Promise<T>, note?: (r
   try {
     const result = await action();
     const extra = note === undefined ? '' : note(result);
-    say(`  ${name.padEnd(34)} ${secondsSince(start).padStart(8)}${extra === '' ? '' : `  ${extra}`}`);
+    say(`  ${name.padEnd(46)} ${secondsSince(start).padStart(8)}${extra === '' ? '' : `  ${extra}`}`);
     return result;
   } catch (thrown) {
-    say(`  ${name.padEnd(34)} ${secondsSince(start).padStart(8)}  FAILED`);
+    say(`  ${name.padEnd(46)} ${secondsSince(start).padStart(8)}  FAILED`);
     throw thrown;
   } finally {
     clearInterval(reminder);

@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
+
 import { run } from '../command.ts';
 import type { ProcessIdentity } from '../identity.ts';
-import { say } from '../stage.ts';
+import { stage } from '../stage.ts';
 import type { Programs } from './control-plane.ts';
 import { runtimeClient } from './control-plane.ts';
 import type { Layout } from './layout.ts';
@@ -16,17 +18,16 @@ export async function load(
   const ctr = (...args: string[]): Promise<string> =>
     run('nsenter', [...insideNode(init), programs('containerd', 'ctr'), ...runtimeClient(layout), ...args]);
   const present = imagesIn(await ctr('images', 'ls'));
-  let loaded = 0;
-  for (const archive of archives) {
-    const images = await imagesOf(archive);
-    if (images.every(({ name, digest }) => present.get(name) === digest)) continue;
-    const start = performance.now();
-    await ctr('images', 'import', archive);
-    const names = images.map((image) => image.name).join(' ');
-    say(`  load ${names.padEnd(29)} ${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s`);
-    loaded += 1;
-  }
-  return loaded;
+  const wanted = await Promise.all(archives.map(async (archive) => ({ archive, images: await imagesOf(archive) })));
+  const missing = wanted.filter(({ images }) => images.some(({ name, digest }) => present.get(name) !== digest));
+  await Promise.all(
+    missing.map(async ({ archive, images }) => {
+      const names = images.map((image) => image.name).join(' ');
+      // The client's folder is not ours once it has entered the node's mount namespace.
+      await stage(`load ${names}`, () => ctr('images', 'import', resolve(archive)));
+    }),
+  );
+  return missing.length;
 }
 
 /** Names and digests in the table of `ctr images ls`. */

@@ -5,7 +5,7 @@ import type { KubeObject, ResourceType } from '../kube/types.ts';
 import type { Problem } from '../status/observed.ts';
 import type { Cluster } from './cluster.ts';
 import { lostFields } from '../kube/ownership.ts';
-import { FIELD_MANAGER, ownershipOf, planStep } from './plan.ts';
+import { appliedHash, FIELD_MANAGER, ownershipOf, planStep } from './plan.ts';
 
 /** What became of one wanted object. */
 export type Applied =
@@ -26,21 +26,21 @@ export interface ApplyPorts {
  * object and wanted state, so that we do not write for ever.
  */
 export class ContestedFields {
-  readonly #fields = new Map<string, { hash: string; fields: ReadonlySet<string> }>();
+  readonly #fields = new Map<string, { hash: string | undefined; fields: ReadonlySet<string> }>();
 
-  of(wanted: KubeObject, hash: string): ReadonlySet<string> {
+  of(wanted: KubeObject): ReadonlySet<string> {
     const known = this.#fields.get(nameOf(wanted));
-    return known?.hash === hash ? known.fields : new Set();
+    return known !== undefined && known.hash === appliedHash(wanted) ? known.fields : new Set();
   }
 
-  learn(wanted: KubeObject, hash: string, fields: string[]): void {
+  learn(wanted: KubeObject, fields: string[]): void {
     if (fields.length === 0) this.#fields.delete(nameOf(wanted));
-    else this.#fields.set(nameOf(wanted), { hash, fields: new Set(fields) });
+    else this.#fields.set(nameOf(wanted), { hash: appliedHash(wanted), fields: new Set(fields) });
   }
 }
 
 /** Makes one object as wanted, with no request where it is. */
-export async function applyObject(wanted: KubeObject, owner: KubeObject['metadata'], hash: string, ports: ApplyPorts): Promise<Applied> {
+export async function applyObject(wanted: KubeObject, owner: KubeObject['metadata'], ports: ApplyPorts): Promise<Applied> {
   const { client, cluster, contested } = ports;
   const type = cluster.typeOf(wanted);
   if (type === undefined) return refused('ApplyFailed', `The API server knows no ${wanted.kind} (${wanted.apiVersion}).`);
@@ -52,21 +52,21 @@ export async function applyObject(wanted: KubeObject, owner: KubeObject['metadat
     if (ownership === 'leaving') return { result: 'waiting' };
     if (ownership === 'foreign') return conflict(live);
   }
-  const step = planStep(wanted, live, contested.of(wanted, hash));
+  const step = planStep(wanted, live, contested.of(wanted));
   if (step.step === 'wait') return { result: 'waiting' };
   if (step.step === 'none' && live !== undefined) {
     cluster.wrote(live);
     return { result: 'unchanged', live };
   }
-  return write(wanted, live, { type, hash }, ports);
+  return write(wanted, live, type, ports);
 }
 
-async function write(wanted: KubeObject, live: KubeObject | undefined, of: { type: ResourceType; hash: string }, ports: ApplyPorts): Promise<Applied> {
+async function write(wanted: KubeObject, live: KubeObject | undefined, type: ResourceType, ports: ApplyPorts): Promise<Applied> {
   const { client, cluster, contested } = ports;
   try {
     // Without force an object that somebody else made a moment ago is not taken over.
-    const written = await client.apply(of.type, wanted, { force: live !== undefined });
-    contested.learn(wanted, of.hash, lostFields(wanted, written, FIELD_MANAGER));
+    const written = await client.apply(type, wanted, { force: live !== undefined });
+    contested.learn(wanted, lostFields(wanted, written, FIELD_MANAGER));
     cluster.wrote(written);
     return { result: live === undefined ? 'created' : 'changed', live: written };
   } catch (error) {

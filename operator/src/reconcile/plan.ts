@@ -23,6 +23,11 @@ export function withHash(manifest: Manifest): KubeObject {
   return { ...manifest, metadata: { ...manifest.metadata, annotations: { ...annotations, [APPLIED_HASH]: hashOf(manifest) } } };
 }
 
+/** The hash that an object carries. */
+export function appliedHash({ metadata }: KubeObject): string | undefined {
+  return metadata.annotations?.[APPLIED_HASH];
+}
+
 /**
  * Compares what is wanted with what is: by the hash of what we applied (shows what we want no longer) and by the fields
  * that are still ours (shows what others changed). `contested` fields are taken from us by the server at once, by a
@@ -33,8 +38,7 @@ export function planStep(wanted: KubeObject, live: KubeObject | undefined, conte
   if (live.metadata.deletionTimestamp !== undefined) return { step: 'wait' };
   const hash = `metadata.annotations.${APPLIED_HASH}`;
   const fields = lostFields(wanted, live, FIELD_MANAGER).filter((field) => !contested.has(field));
-  const sameHash = live.metadata.annotations?.[APPLIED_HASH] === wanted.metadata.annotations?.[APPLIED_HASH];
-  if (!sameHash && !fields.includes(hash)) fields.push(hash);
+  if (appliedHash(live) !== appliedHash(wanted) && !fields.includes(hash)) fields.push(hash);
   return fields.length === 0 ? { step: 'none' } : { step: 'apply', fields };
 }
 

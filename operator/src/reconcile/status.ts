@@ -1,0 +1,51 @@
+import type { Status } from '../api/types.ts';
+import { canonicalJson } from '../kube/json.ts';
+import type { KubeObject } from '../kube/types.ts';
+import { namespaceOf } from '../resources/names.ts';
+import { statusOf } from '../status/index.ts';
+import type { Observed } from '../status/observed.ts';
+import { COLLAB_EDITOR } from './cluster.ts';
+import type { Ports, Turn } from './context.ts';
+
+/** Works out the status, writes it where it changed, and tells the changes as Events. */
+export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
+  const before = turn.resource.status;
+  const after = statusOf(observedBy(turn, ports), rfc3339(ports.now()));
+  if (canonicalJson(before) === canonicalJson(after)) return after;
+  const { apiVersion, kind, metadata } = turn.raw;
+  const { namespace, name } = metadata;
+  const written = await ports.client.applyStatus(COLLAB_EDITOR, { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) }, status: after });
+  ports.cluster.wrote(written);
+  announce(turn.raw, before, after, ports);
+  return after;
+}
+
+/** Everything that the status follows from. */
+export function observedBy(turn: Turn, { cluster, release }: Pick<Ports, 'cluster' | 'release'>): Observed {
+  const { resource, facts, desired, checks, problems, drift } = turn;
+  const key = { namespace: namespaceOf(resource), name: resource.metadata.name };
+  const children = new Map(cluster.children(key).map((child) => [`${child.kind}/${child.metadata.name}`, child]));
+  return { resource, release, facts, desired, children, pods: cluster.pods(key), checks, problems, drift };
+}
+
+/** One Event for each condition that got worse or, for Ready, better; what merely progresses is in the status. */
+function announce(raw: KubeObject, before: Status | undefined, after: Status, { events }: Pick<Ports, 'events'>): void {
+  for (const condition of after.conditions ?? []) {
+    const { type, status, reason, message } = condition;
+    const earlier = before?.conditions?.find((one) => one.type === type);
+    if (earlier?.status === status && earlier.reason === reason && earlier.message === message) continue;
+    if (type === 'Ready' && status === 'True' && earlier?.status !== 'True') {
+      events.record(raw, { type: 'Normal', reason: 'Ready', action: 'Reconcile', note: message });
+    }
+    if (type === 'Degraded' && status === 'True') {
+      events.record(raw, { type: 'Warning', reason, action: 'Reconcile', note: message });
+    }
+    if (type === 'Paused' && status === 'True' && earlier?.status !== 'True') {
+      events.record(raw, { type: 'Normal', reason: 'Paused', action: 'Reconcile', note: message });
+    }
+  }
+}
+
+function rfc3339(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z');
+}

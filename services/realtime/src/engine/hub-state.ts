@@ -54,6 +54,7 @@ export interface Session {
   /** It has got its first frame; before that nothing is sent. */
   live: boolean;
   readonly joinedTurn: number;
+  readonly joinedAt: number;
   /** A whole text is on the way to it that it has not read. */
   unread: boolean;
   /** It can't keep up: nothing is sent until it has drained, then one frame brings it up to date. */
@@ -76,6 +77,7 @@ export interface RemotePeer extends Presence {
   readonly userId: string;
   readonly clientId: string;
   readonly name: string;
+  readonly joinedAt: number;
 }
 
 export interface Source {
@@ -170,7 +172,7 @@ export type HubEvent =
   | { readonly type: 'older'; readonly rows: readonly Row[] }
   | { readonly type: 'history'; readonly userId: string; readonly history: History; readonly version: number }
   | { readonly type: 'ids'; readonly source: string; readonly known: readonly KnownEdit[] }
-  | { readonly type: 'readFailed'; readonly read: 'rows' | 'older' | 'ids' | 'history'; readonly of?: string }
+  | { readonly type: 'readFailed'; readonly read: 'rows' | 'older' | 'ids' | 'history'; readonly of?: string; readonly turn?: number }
   | { readonly type: 'head'; readonly version: number; readonly rev: string }
   | { readonly type: 'remotePeers'; readonly replica: string; readonly peers: readonly RemotePeer[] }
   | { readonly type: 'remotePresence'; readonly peer: RemotePeer }
@@ -211,4 +213,14 @@ export function createHub(id: string, opened: Opened, newRev: () => string): Hub
 /** Whether nobody has the document open here and nothing of it waits. */
 export function isIdle(hub: Hub): boolean {
   return hub.sessions.size === 0 && hub.sources.size === 0 && hub.submissions.length === 0 && hub.taken === 0;
+}
+
+/** Whether something waits that a tick may have to move on. */
+export function isBusy(hub: Hub): boolean {
+  return hub.recovering !== null || hub.submissions.length > 0 || [...hub.sources.values()].some(({ inbox }) => inbox.length > 0);
+}
+
+/** Whether a presence was held back. */
+export function owesPresence(hub: Hub): boolean {
+  return [...hub.sessions.values()].some(({ presenceDue }) => presenceDue);
 }

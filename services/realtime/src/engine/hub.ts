@@ -1,9 +1,10 @@
+import { CLOSE } from '@collabeditor/contracts';
 import { committed, expire, failed, lost, rejected, rowsRead } from './commit.ts';
 import { learnHistory, prependRows, rowsFrom, trim } from './document.ts';
 import type { Author, EditRequest } from './evaluate.ts';
 import { editIds } from './evaluate.ts';
 import * as frames from './frames.ts';
-import type { Effect, Hub, HubEvent, Inbound, Joining, PresenceUpdate, Session } from './hub-state.ts';
+import type { Effect, Hub, HubEvent, Inbound, Joining, PresenceUpdate, RemotePeer, Session } from './hub-state.ts';
 import { dropGhosts, peersOf, setRemotePeers, setRemotePresence, settlePresences, tellDuePresences, toAll } from './peers.ts';
 import { editKey } from './row.ts';
 import { pump, pumpAll, readHead, resync } from './submit.ts';
@@ -71,7 +72,7 @@ function stepReads(hub: Hub, event: Rest, now: number): Effect[] {
     case 'head':
       return isNews(hub, event.version, event.rev) ? readHead(hub, hub.turn) : [];
     case 'remotePeers':
-      return setRemotePeers(hub, event.replica, event.peers, now);
+      return [...replacedElsewhere(hub, event.peers), ...setRemotePeers(hub, event.replica, event.peers, now)];
     case 'remotePresence':
       return setRemotePresence(hub, event.peer);
     case 'tick':
@@ -81,11 +82,12 @@ function stepReads(hub: Hub, event: Rest, now: number): Effect[] {
 
 function join(hub: Hub, joining: Joining, fresh: boolean, now: number): Effect[] {
   const replaced = [...hub.sessions.values()].find(({ userId, clientId }) => userId === joining.userId && clientId === joining.clientId);
-  const effects: Effect[] = replaced ? [{ type: 'close', to: replaced.id, code: 4409, reason: 'replaced' }, ...leave(hub, replaced.id)] : [];
+  const effects = replaced ? replace(hub, replaced) : [];
   const session: Session = {
     ...joining,
     live: false,
     joinedTurn: hub.turn,
+    joinedAt: now,
     unread: false,
     lag: null,
     presence: null,
@@ -131,6 +133,17 @@ function welcomeAfter(hub: Hub, effects: Effect[], now: number): Effect[] {
   const isCurrent = ({ joinedTurn }: Session): boolean => joinedTurn < hub.headRead.done;
   const welcomed = waiting.filter(isCurrent).flatMap((session) => welcome(hub, session, now));
   return [...effects, ...welcomed, ...(waiting.every(isCurrent) ? [] : readHead(hub, hub.turn))];
+}
+
+function replace(hub: Hub, session: Session): Effect[] {
+  return [{ type: 'close', to: session.id, code: CLOSE.replaced, reason: 'replaced' }, ...leave(hub, session.id)];
+}
+
+/** Of two connections of one client the later one stays, wherever they are. */
+function replacedElsewhere(hub: Hub, peers: readonly RemotePeer[]): Effect[] {
+  const isReplaced = (session: Session): boolean =>
+    peers.some((peer) => peer.userId === session.userId && peer.clientId === session.clientId && peer.joinedAt > session.joinedAt);
+  return [...hub.sessions.values()].filter(isReplaced).flatMap((session) => replace(hub, session));
 }
 
 function leave(hub: Hub, sessionId: string): Effect[] {
@@ -206,9 +219,10 @@ function withIdsRead(hub: Hub, id: string, ids: 'read' | 'unread', now: number):
 }
 
 /** What could not be read is asked for again at the next tick, as long as somebody waits for it. */
-function readFailed(hub: Hub, { read, of = '' }: Extract<HubEvent, { type: 'readFailed' }>, now: number): Effect[] {
+function readFailed(hub: Hub, { read, of = '', turn }: Extract<HubEvent, { type: 'readFailed' }>, now: number): Effect[] {
   switch (read) {
     case 'rows':
+      if (hub.headRead.inFlight !== turn) return [];
       hub.headRead.inFlight = null;
       // Joining does not wait for PostgreSQL: what is here is what the sessions of this replica see.
       return [...hub.sessions.values()].filter(({ live }) => !live).flatMap((session) => welcome(hub, session, now));

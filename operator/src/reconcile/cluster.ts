@@ -67,13 +67,17 @@ export class Cluster {
     await Promise.all([...this.#watched.values()].flatMap(({ reflectors }) => reflectors.map(({ synced }) => synced)));
   }
 
-  /** Looks for optional kinds that the server has by now and begins to watch them. */
-  async discover(): Promise<void> {
+  /** Looks for optional kinds that the server has by now and begins to watch them. Returns whether there are any. */
+  async discover(): Promise<boolean> {
+    let found = false;
     for (const kind of this.#options.childKinds) {
       if (kind.optional !== true || this.has(kind)) continue;
       const served = await this.#options.client.discover(kind.apiVersion);
-      if (served.some(({ plural }) => plural === kind.plural)) this.#watch(kind, OURS);
+      if (!served.some(({ plural }) => plural === kind.plural)) continue;
+      this.#watch(kind, OURS);
+      found = true;
     }
+    return found;
   }
 
   /** Whether a kind is served and watched. */

@@ -4,6 +4,7 @@ import type { KubeObject } from '../kube/types.ts';
 import { namespaceOf, serviceName, storeName } from '../resources/names.ts';
 import type { Manifest } from '../resources/types.ts';
 import type { Check } from '../status/observed.ts';
+import { specProblems } from '../status/problems.ts';
 import { brokerRequest, cacheRequest, databaseRequest, type AccountSources, type Wanted } from './accounts.ts';
 import { applyObject, titleOf } from './apply.ts';
 import { comeAgain, type Ports, type Turn } from './context.ts';
@@ -26,8 +27,8 @@ export async function rollOut(turn: Turn, ports: Ports): Promise<void> {
 }
 
 /** What only the operator can see is wrong with the spec never touches what runs. */
-async function accepted({ problems }: Turn): Promise<boolean> {
-  return problems.length === 0;
+async function accepted({ problems, resource, facts }: Turn, { release }: Ports): Promise<boolean> {
+  return problems.length === 0 && !specProblems({ resource, release, facts }).some(({ blocks }) => blocks);
 }
 
 async function secrets(turn: Turn, ports: Ports): Promise<boolean> {

@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const shell = ['**/*.test.ts', '**/*.itest.ts', 'test/**', 'scripts/**', 'bench/**'];
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/**', '**/dist/**', '.state/**', 'examples/**/*.js'] },
+  { ignores: ['**/node_modules/**', '**/image/**', '.state/**', 'examples/**/*.js'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

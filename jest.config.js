@@ -2,8 +2,8 @@ const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/strip-types.js' },
-  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
-  modulePathIgnorePatterns: ['/dist/', '/.state/'],
+  testPathIgnorePatterns: ['/node_modules/', '/image/'],
+  modulePathIgnorePatterns: ['/image/', '/.state/'],
 };
 
 export default {

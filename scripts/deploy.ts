@@ -21,12 +21,15 @@ export async function provideImages(target: Target, say: Say): Promise<Images> {
     args: Record<string, string>,
     inputs: readonly string[],
   ): Promise<string> =>
-    target.provide({ component, dockerfile, args, inputs, tag: contentHash([...inputs, dockerfile]) }, say);
-  images['operator'] = await provide('operator', 'Dockerfile.operator', {}, ['operator/dist']);
+    target.provide({ component, dockerfile, args, inputs: [input], tag: contentHash([input, dockerfile]) }, say);
+  images['operator'] = await provide('operator', 'Dockerfile.operator', {}, 'operator/image');
   for (const service of services) {
-    const room = `services/${service}`;
-    const inputs = [`${room}/dist`, `${room}/migrations`, ...(service === 'document' ? [`${room}/public`] : [])];
-    images[service] = await provide(`${service}-service`, 'services/Dockerfile', { SERVICE: service }, inputs);
+    images[service] = await provide(
+      `${service}-service`,
+      'services/Dockerfile',
+      { SERVICE: service },
+      `services/${service}/image`,
+    );
   }
   for (const [component, reference] of Object.entries(images)) say(`${component.padEnd(13)} ${reference}`);
   return images;

@@ -1,5 +1,4 @@
 import type { Opened } from './engine/document.ts';
-import type { Frame } from './engine/frames.ts';
 import type { Part, RemotePeer } from './engine/hub-state.ts';
 import type { KnownEdit, Row } from './engine/row.ts';
 import type { History } from './engine/undo.ts';
@@ -51,7 +50,7 @@ export interface NewsWire extends AsyncDisposable {
 
 /** One client's socket. Frames leave in the order in which they are sent. */
 export interface Connection {
-  send(frame: Frame): void;
+  send(frame: Buffer): void;
   close(code: number, reason: string): void;
   /** Calls `read` of the hub once everything that is sent from now on until the next probe has been read. */
   probe(): void;

@@ -48,11 +48,23 @@ export class Shell {
   }
 
   /** Lets a session take part. Resolves when the text is at hand; its first frame may follow later. */
-  async join(documentId: string, session: Joining, connection: Connection): Promise<void> {
-    const fresh = !this.documents.has(documentId) && !this.#opening.has(documentId);
+  async join(documentId: string, session: Joining, connection: Connection, fresh: boolean): Promise<void> {
     const document = await this.#open(documentId);
     document.connections.set(session.id, connection);
     this.dispatch(documentId, { type: 'join', session, fresh });
+  }
+
+  /** Loads a document, so that joining it can't fail for want of its text. Answers whether it was read for this. */
+  async prepare(documentId: string): Promise<boolean> {
+    const fresh = !this.documents.has(documentId) && !this.#opening.has(documentId);
+    await this.#open(documentId);
+    return fresh;
+  }
+
+  /** Whether something that a session has sent is not answered yet. */
+  owes(documentId: string, sessionId: string): boolean {
+    const hub = this.documents.get(documentId)?.hub;
+    return hub !== undefined && ((hub.sources.get(sessionId)?.inbox.length ?? 0) > 0 || hub.submissions.some(({ source }) => source === sessionId));
   }
 
   leave(documentId: string, sessionId: string): void {
@@ -178,9 +190,11 @@ export class Shell {
     const { metrics, clock } = this.#ports;
     const { hub, connections } = document;
     switch (effect.type) {
-      case 'send':
-        for (const id of effect.to) connections.get(id)?.send(effect.frame);
+      case 'send': {
+        const frame = Buffer.from(effect.frame);
+        for (const id of effect.to) connections.get(id)?.send(frame);
         return metrics.framesSent(effect.to.length);
+      }
       case 'close':
         return connections.get(effect.to)?.close(effect.code, effect.reason);
       case 'probe':

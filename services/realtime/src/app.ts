@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { REALTIME_BINDINGS } from '@collabeditor/contracts';
+import {
+  acceptPeers,
+  type App,
+  createBroker,
+  createHttpApp,
+  createPeerClient,
+  createPool,
+  createRedis,
+  createVerifier,
+  type Logger,
+  Problem,
+  type Runtime,
+  startRelay,
+} from '@collabeditor/kit';
+import type { Config } from './config.ts';
+import { createNewsWire } from './fanout.ts';
+import { createGateway } from './gateway.ts';
+import { createMetrics } from './metrics.ts';
+import { startPeriodicals } from './periodicals.ts';
+import type { Store } from './ports.ts';
+import { createRights } from './rights.ts';
+import { peerRoutes } from './routes/index.ts';
+import { Shell, type ShellPorts } from './shell.ts';
+import { createStore } from './store.ts';
+
+/** A commit that takes longer than this is given up; whether it happened is then read back. */
+const COMMIT_TIMEOUT_MS = 5_000;
+
+/** Wires the service: stores and peers outside, the machines inside, routes and sockets in front. */
+export async function createApp(config: Config, { log, metrics: registry, clock }: Runtime): Promise<App> {
+  const database = { schema: 'realtime', log, ca: config.DATABASE_CA_FILE?.content };
+  const pool = createPool(config.DATABASE_URL, database);
+  const commits = createPool(config.DATABASE_URL, { ...database, max: 2, statementTimeoutMs: COMMIT_TIMEOUT_MS });
+  const store = createStore(pool, commits);
+  const redis = { url: config.REDIS_URL, log, ca: config.REDIS_CA_FILE?.content };
+  const [publisher, subscriber] = [createRedis(redis), createRedis({ ...redis, subscriber: true })];
+  const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name: 'realtime' });
+  const documents = createPeerClient({ baseUrl: config.DOCUMENT_SERVICE_URL, serviceToken: config.SERVICE_TOKEN, name: 'document' });
+  const jwksUrl = new URL('/auth/.well-known/jwks.json', config.USER_SERVICE_URL).href;
+  const verifier = createVerifier({ issuer: config.ISSUER, jwksUrl, clock, log });
+
+  const metrics = createMetrics(registry, { connections: () => gateway.connections(), documents: () => shell.documents.size });
+  const news = createNewsWire(publisher, subscriber, (documentId, heard) => shell.hear(documentId, heard), log);
+  const ports: ShellPorts = { store, news, metrics, clock, log, replica: randomUUID() };
+  const shell = new Shell(ports);
+  const periodicals = startPeriodicals(shell, ports);
+  const rights = createRights(documents, log);
+  const limits = { maxConnections: config.MAX_CONNECTIONS, drainSeconds: config.DRAIN_SECONDS };
+  const gateway = createGateway({ shell, rights, verifier, clock, metrics, log, ...limits });
+
+  broker.consumeExclusive(
+    { prefix: 'realtime', bindings: REALTIME_BINDINGS, onConnected: () => rights.recheckAll() },
+    async (event) => {
+      rights.hear(event);
+      return 'ack';
+    },
+  );
+  const relay = startRelay({ pool, broker, log, metrics: registry });
+  void sayDurability(store, log);
+
+  const http = { metrics: registry, log, verifier };
+  const notWebSocket = { routes: [], ...http, extra: upgradeOnly };
+  return {
+    public: createHttpApp(notWebSocket),
+    internal: createHttpApp({ routes: peerRoutes({ shell, store, news }), peers: acceptPeers({ document: config.PEER_TOKEN_DOCUMENT }), ...http }),
+    upgrade: gateway.upgrade,
+    ready: () => true,
+    drain: () => gateway.drain(),
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]();
+      await periodicals[Symbol.asyncDispose]();
+      await Promise.all([relay, rights, broker, documents, verifier, news].map((part) => part[Symbol.asyncDispose]()));
+      await Promise.all([pool.end(), commits.end()]);
+    },
+  };
+}
+
+/** A plain request to the WebSocket's address. */
+function upgradeOnly(app: import('express').Express): void {
+  app.all('/ws/doc/:id', () => {
+    throw new Problem('upgrade_required', 'This address speaks WebSocket', { headers: { Upgrade: 'websocket' } });
+  });
+}
+
+async function sayDurability(store: Store, log: Logger): Promise<void> {
+  const durability = await store.durability().catch(() => null);
+  if (!durability) return;
+  const isDurable = durability.fsync === 'on' && durability.synchronousCommit !== 'off';
+  if (isDurable) log.info(durability, 'an acknowledged edit outlives a crash of the database');
+  else log.warn(durability, 'an acknowledged edit may be lost in a crash of the database');
+}

@@ -2,25 +2,37 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DAYS_IN_TRASH } from '@collabeditor/contracts';
 import type { Logger } from '@collabeditor/kit';
 import type { Context } from './context.ts';
-import { deleteDocument, takeExpired } from './store/documents.ts';
+import { deleteDocument, expiredIds, takeExpired } from './store/documents.ts';
 import { deleteExpiredInvitations } from './store/invitations.ts';
+
+const daysMs = 24 * 3600 * 1000;
+const BATCH = 100;
 
 /**
  * Deletes what has been in the trash for 30 days: the text first, then the metadata, since metadata without text can be
  * tried again and text without metadata could not be found. The row is held meanwhile, so an undelete comes before or after.
+ * Answers how many are gone; one that fails stays for the next turn and stops no other.
  */
-export async function emptyTrash(context: Context): Promise<number> {
-  const before = new Date(context.now().getTime() - DAYS_IN_TRASH * 24 * 3600 * 1000);
-  for (let deleted = 0; ; deleted++) {
-    const id = await context.transaction(async (tx) => {
-      const expired = await takeExpired(tx, before);
-      if (expired === undefined) return undefined;
-      await context.texts.remove(expired);
-      await deleteDocument(tx, expired);
-      return expired;
-    });
-    if (id === undefined) return deleted;
+export async function emptyTrash(context: Context, log: Logger): Promise<number> {
+  const before = new Date(context.now().getTime() - DAYS_IN_TRASH * daysMs);
+  let gone = 0;
+  for (const id of await expiredIds(context.db, before, BATCH)) {
+    try {
+      if (await deleteForGood(context, id, before)) gone++;
+    } catch (err) {
+      log.warn({ err }, 'a document could not leave the trash; it is tried again');
+    }
   }
+  return gone;
+}
+
+function deleteForGood(context: Context, id: string, before: Date): Promise<boolean> {
+  return context.transaction(async (tx) => {
+    if (!(await takeExpired(tx, id, before))) return false;
+    await context.texts.remove(id);
+    await deleteDocument(tx, id);
+    return true;
+  });
 }
 
 /** Looks through the trash again and again until it is disposed of. */
@@ -29,8 +41,8 @@ export function startSweeping(context: Context, options: { intervalMs: number; l
   const sweep = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
-        const deleted = await emptyTrash(context);
-        if (deleted > 0) options.log.info({ deleted }, 'documents left the trash for good');
+        const gone = await emptyTrash(context, options.log);
+        if (gone > 0) options.log.info({ gone }, 'documents left the trash for good');
         await deleteExpiredInvitations(context.db, context.now());
       } catch (err) {
         options.log.warn({ err }, 'the trash could not be emptied; it is tried again');

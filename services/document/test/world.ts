@@ -28,6 +28,8 @@ export interface Person extends UserCard {
 
 export interface World extends AsyncDisposable {
   readonly service: StartedService;
+  /** The environment that the service was started with. */
+  readonly env: Readonly<Record<string, string>>;
   readonly users: UserPeer;
   readonly texts: TextPeer;
   readonly db: Pool;
@@ -91,6 +93,7 @@ export async function startWorld(databaseUrl: string, amqpUrl: string): Promise<
   };
   return {
     service,
+    env,
     users,
     texts,
     db,

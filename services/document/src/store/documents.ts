@@ -126,13 +126,22 @@ export async function existingIds(db: Queryable, ids: readonly string[]): Promis
   return rows.map((row) => row.id);
 }
 
-/** Takes one document whose time in the trash is over and that no other replica has taken. */
-export async function takeExpired(tx: Queryable, trashedBefore: Date): Promise<string | undefined> {
-  const { rows } = await tx.query<{ id: string }>(
-    `SELECT id FROM documents WHERE trashed_at < $1 ORDER BY trashed_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
-    [trashedBefore],
+/** Documents whose time in the trash is over, the oldest first. */
+export async function expiredIds(db: Queryable, trashedBefore: Date, limit: number): Promise<readonly string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT id FROM documents WHERE trashed_at < $1 ORDER BY trashed_at LIMIT $2`,
+    [trashedBefore, limit],
   );
-  return rows[0]?.id;
+  return rows.map((row) => row.id);
+}
+
+/** Takes an expired document; false when another replica has it, or it was taken out of the trash. */
+export async function takeExpired(tx: Queryable, id: string, trashedBefore: Date): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `SELECT 1 FROM documents WHERE id = $1 AND trashed_at < $2 FOR UPDATE SKIP LOCKED`,
+    [id, trashedBefore],
+  );
+  return rowCount === 1;
 }
 
 export async function deleteDocument(tx: Queryable, id: string): Promise<void> {

@@ -171,7 +171,10 @@ async function ready(url: string, credentials: string, server: ChildProcess, log
 }
 
 /** The status code of a GET, or undefined where no answer came. */
-async function statusOf(url: string, tls: Readonly<Record<'ca' | 'cert' | 'key', Buffer>>): Promise<number | undefined> {
+async function statusOf(
+  url: string,
+  tls: Readonly<Record<'ca' | 'cert' | 'key', Buffer>>,
+): Promise<number | undefined> {
   const { promise, resolve } = Promise.withResolvers<number | undefined>();
   const request = get(url, { ...tls, agent: false, timeout: 5000 }, (response) => {
     response.resume();

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { run } from './command.ts';
 
 /** What a package manager keeps and an image does not need. */
-const unneeded = ['var/cache/apt', 'var/lib/apt/lists', 'var/log', 'usr/share/doc', 'usr/share/man', 'usr/share/locale'];
+const unneeded = [
+  'var/cache/apt',
+  'var/lib/apt/lists',
+  'var/log',
+  'usr/share/doc',
+  'usr/share/man',
+  'usr/share/locale',
+];
 
 /** Makes an archive of a minimal Debian from the packages of the mirror that the machine uses. */
 export async function bootstrapDebian(suite: string, archive: string, log: string): Promise<void> {

@@ -1,10 +1,11 @@
 import { cp, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { run } from './command.ts';
 import type { Input } from './key.ts';
 import { contentKey, inputsBelow } from './key.ts';
+import { keepNewest } from './keep.ts';
 import { withLock } from './lock.ts';
 import type { Part } from './parts.ts';
 import { partNamed } from './parts.ts';
@@ -42,6 +43,11 @@ async function buildPart(part: Part, quiet: boolean): Promise<string> {
     if (existsSync(folder)) return;
     await removeUnfinished(part);
     await stage(`build ${part.name}`, () => buildInto(part, folder));
+    const key = /^-[0-9a-f]{16}$/;
+    await keepNewest(
+      dirname(folder),
+      (entry) => entry.startsWith(part.name) && key.test(entry.slice(part.name.length)),
+    );
   });
   return folder;
 }

@@ -37,7 +37,11 @@ export async function run(command: string, args: readonly string[], options: Com
   });
   if (ended === 0) return printed.join('');
   const said = options.log === undefined ? complaints.join('') : lastLines(options.log, 12);
-  throw new ClusterError('command-failed', `${command} ${args[0] ?? ''} ended with ${ended}\n${said.trim()}`, options.log);
+  throw new ClusterError(
+    'command-failed',
+    `${command} ${args[0] ?? ''} ended with ${ended}\n${said.trim()}`,
+    options.log,
+  );
 }
 
 /** The last lines of a file, for the message of a failure. */

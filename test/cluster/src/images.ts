@@ -8,6 +8,7 @@ import { build } from './build.ts';
 import { run } from './command.ts';
 import type { Input } from './key.ts';
 import { contentKey, inputsBelow } from './key.ts';
+import { keepNewest } from './keep.ts';
 import { withLock } from './lock.ts';
 import { requirePackages } from './packages.ts';
 import { cacheRoot, projectRoot, room } from './paths.ts';
@@ -72,11 +73,6 @@ const baseImages: ReadonlyMap<string, BaseImage> = new Map([
 /** Names of the images that this room makes, but for the one that `up` makes by itself. */
 export const imageNames: readonly string[] = [...baseImages.keys()].filter((name) => name !== 'pause');
 
-/** The tag of an image of this room. */
-export function tagOf(name: string): string {
-  return baseImage(name).tag;
-}
-
 /** Builds the named images of this room, with those that they stand on. */
 export async function buildImages(names: readonly string[]): Promise<BuiltImage[]> {
   requirePackages('images');
@@ -107,7 +103,9 @@ export async function buildImage(request: ImageRequest): Promise<BuiltImage> {
     { name: 'arguments', content: JSON.stringify(request.args ?? {}) },
   ];
   return ensureArchive(request.tag, contentKey(inputs), bases, async (archive, log) => {
-    await buildah(request.dockerfile, request.context, request.tag, archive, log, request.args);
+    await buildah(request, archive, log);
+    // Only this room's images are built upon.
+    await run('buildah', [...storage(), 'rmi', request.tag], { log, logOutput: true });
   });
 }
 
@@ -134,7 +132,7 @@ async function buildBaseAnew(name: string, built: Map<string, Promise<BuiltImage
     try {
       for (const [file, source] of Object.entries(files)) await cp(source, join(context, file));
       await base.complete?.(context, log);
-      await buildah(dockerfile, context, base.tag, archive, log);
+      await buildah({ dockerfile, context, tag: base.tag }, archive, log);
     } finally {
       await rm(context, { recursive: true });
     }
@@ -179,10 +177,10 @@ async function ensureArchive(
   bases: readonly BuiltImage[],
   make: (archive: string, log: string) => Promise<void>,
 ): Promise<BuiltImage> {
-  const slug = tag.replaceAll(/[^A-Za-z0-9.]+/g, '_');
-  const archive = join(cacheRoot(), 'images', `${slug}-${key}.tar`);
+  const [repository = '', version = ''] = tag.split(/:(?=[^/]*$)/).map((text) => text.replaceAll(/[^\w.-]+/g, '_'));
+  const archive = join(cacheRoot(), 'images', `${repository}@${version}-${key}.tar`);
   if (existsSync(archive)) return { tag, archive, digest: await digestOf(archive), cached: true };
-  const log = join(cacheRoot(), 'logs', `image-${slug}.log`);
+  const log = join(cacheRoot(), 'logs', `image-${repository}.log`);
   await mkdir(join(cacheRoot(), 'images'), { recursive: true });
   await mkdir(join(cacheRoot(), 'logs'), { recursive: true });
   await withLock(join(cacheRoot(), 'locks', 'images'), async () => {
@@ -195,6 +193,10 @@ async function ensureArchive(
       await make(`${archive}.unfinished`, log);
       await rename(`${archive}.unfinished`, archive);
     });
+    await keepNewest(
+      join(cacheRoot(), 'images'),
+      (entry) => entry.startsWith(`${repository}@`) && entry.endsWith('.tar'),
+    );
   });
   return { tag, archive, digest: await digestOf(archive), cached: false };
 }
@@ -205,14 +207,8 @@ function storage(): string[] {
   return ['--root', join(root, 'storage'), '--runroot', join(root, 'run')];
 }
 
-async function buildah(
-  dockerfile: string,
-  context: string,
-  tag: string,
-  archive: string,
-  log: string,
-  args: Readonly<Record<string, string>> = {},
-): Promise<void> {
+async function buildah(request: ImageRequest, archive: string, log: string): Promise<void> {
+  const { dockerfile, context, args = {}, tag } = request;
   const buildArgs = Object.entries(args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
   const logged = { log, logOutput: true };
   // prettier-ignore
@@ -225,7 +221,12 @@ async function buildah(
 /** Puts the very image of the archive under its tag into buildah's storage. */
 async function haveInStorage(base: BuiltImage, log: string): Promise<void> {
   const known = await run('buildah', [
-    ...storage(), 'images', '--format', '{{.Digest}}', '--filter', `reference=${base.tag}`,
+    ...storage(),
+    'images',
+    '--format',
+    '{{.Digest}}',
+    '--filter',
+    `reference=${base.tag}`,
   ]).catch(() => '');
   if (known.trim() === base.digest) return;
   const pulled = await run('buildah', [...storage(), 'pull', `oci-archive:${base.archive}`], { log });

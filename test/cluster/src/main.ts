@@ -24,7 +24,8 @@ const program = new Command('cluster')
   .description('A real single-node Kubernetes, for tests and for trying things out.')
   .enablePositionalOptions();
 
-const named = (): Option => new Option('--name <name>', 'which cluster').default(layoutOf('dev'), 'dev').argParser(layout);
+const named = (): Option =>
+  new Option('--name <name>', 'which cluster').default(layoutOf('dev'), 'dev').argParser(layout);
 
 program
   .command('build')

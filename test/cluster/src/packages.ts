@@ -15,13 +15,18 @@ export function requirePackages(use: keyof typeof needs): void {
   if (process.platform !== 'linux') throw new ClusterError('unsupported', 'the test cluster needs Linux');
   if (process.getuid?.() !== 0) throw new ClusterError('unsupported', 'the test cluster needs root');
   const list = parsePackages(readFileSync(join(room, 'packages.txt'), 'utf8'));
-  const missing = needs[use].filter((name) => !isThere(list.get(name)));
+  const missing = missingPackages(needs[use], list);
   if (missing.length > 0) {
     throw new ClusterError(
       'missing-packages',
       `missing Debian packages: ${missing.join(' ')}; install them with ${join(room, 'install-packages')}`,
     );
   }
+}
+
+/** Those of the packages whose files are not there. */
+export function missingPackages(names: readonly string[], list: ReadonlyMap<string, string>): string[] {
+  return names.filter((name) => !isThere(list.get(name)));
 }
 
 /** Packages and the files that tell that they are there. */

@@ -99,9 +99,7 @@ export const parts: readonly Part[] = [
     name: 'prometheus',
     recipe: {
       kind: 'install',
-      packages: ['prometheus', 'promtool'].map(
-        (program) => `github.com/prometheus/prometheus/cmd/${program}@v0.316.0`,
-      ),
+      packages: ['prometheus', 'promtool'].map((program) => `github.com/prometheus/prometheus/cmd/${program}@v0.316.0`),
       // Service discoveries other than Kubernetes need modules that cannot be fetched.
       tags: 'remove_all_sd,enable_kubernetes_sd',
     },

@@ -1,21 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { Layout } from './layout.ts';
 import { addresses, containerdSocket } from './layout.ts';
 
 /** The image of every pod's first container. */
-export const pauseImage = 'localhost/collabeditor/pause:1';
+const pauseImage = 'localhost/collabeditor/pause:1';
 
 /** Where Debian's package has the CNI plugins. */
 const cniPlugins = '/usr/lib/cni';
 
-/** Writes the configuration files of the node's parts. */
-export async function writeConfig(layout: Layout, runc: string): Promise<void> {
-  const cni = join(layout.config, 'cni');
-  await mkdir(cni, { recursive: true });
-  const files: Record<string, string> = {
-    'containerd.toml': containerdConfig(layout, cni, runc),
+/** The configuration files of the node's parts by their names in the configuration folder. */
+export function configFiles(layout: Layout, runc: string): Readonly<Record<ConfigFile, string>> {
+  return {
+    'containerd.toml': containerdConfig(layout, runc),
     'kubelet.json': JSON.stringify(kubeletConfig(layout), null, 2),
     'cni/10-pods.conflist': JSON.stringify(cniConfig(layout), null, 2),
     Corefile: corefile(layout),
@@ -23,10 +21,21 @@ export async function writeConfig(layout: Layout, runc: string): Promise<void> {
     // Pods with the machine's resolver: there is nothing outside to be resolved.
     'resolv.none': '',
   };
-  for (const [name, content] of Object.entries(files)) await writeFile(join(layout.config, name), content);
 }
 
-function containerdConfig(layout: Layout, cni: string, runc: string): string {
+type ConfigFile =
+  'containerd.toml' | 'kubelet.json' | 'cni/10-pods.conflist' | 'Corefile' | 'resolv.conf' | 'resolv.none';
+
+/** Writes the configuration files. */
+export async function writeConfig(layout: Layout, runc: string): Promise<void> {
+  for (const [name, content] of Object.entries(configFiles(layout, runc))) {
+    const file = join(layout.config, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+}
+
+function containerdConfig(layout: Layout, runc: string): string {
   return `version = 3
 root = "${layout.containerd}"
 # On the node's own /run.
@@ -46,7 +55,7 @@ state = "/run/containerd"
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = ["${cniPlugins}"]
-  conf_dir = "${cni}"
+  conf_dir = "${join(layout.config, 'cni')}"
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
@@ -62,7 +71,11 @@ function kubeletConfig(layout: Layout): object {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: credential('ca.crt') } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: credential('ca.crt') },
+    },
     authorization: { mode: 'Webhook' },
     tlsCertFile: credential('server.crt'),
     tlsPrivateKeyFile: credential('server.key'),

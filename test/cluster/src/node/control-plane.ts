@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 
+import { configFiles } from './config.ts';
 import type { Layout } from './layout.ts';
-import { addresses, apiUrl, containerdSocket, nodeName } from './layout.ts';
+import { addresses, containerdSocket, nodeName } from './layout.ts';
 import type { NodeProcess } from './processes.ts';
 
 /** Where the programs of each part are. */
@@ -15,6 +16,7 @@ export function foundation(layout: Layout, programs: Programs): NodeProcess[] {
       name: 'containerd',
       program: programs('containerd'),
       args: ['--config', join(layout.config, 'containerd.toml')],
+      config: configFiles(layout, programs('runc'))['containerd.toml'],
     },
     {
       name: 'etcd',
@@ -138,6 +140,7 @@ function nodeAgents(layout: Layout, programs: Programs): NodeProcess[] {
         `--hostname-override=${nodeName}`,
         `--node-ip=${addresses.node}`,
       ],
+      config: configFiles(layout, programs('runc'))['kubelet.json'],
     },
     {
       name: 'kube-proxy',
@@ -159,7 +162,12 @@ function nodeAgents(layout: Layout, programs: Programs): NodeProcess[] {
 function addons(layout: Layout, programs: Programs): NodeProcess[] {
   const metricsKubeconfig = kubeconfig(layout, 'metrics-server');
   return [
-    { name: 'coredns', program: programs('coredns'), args: ['-conf', join(layout.config, 'Corefile')] },
+    {
+      name: 'coredns',
+      program: programs('coredns'),
+      args: ['-conf', join(layout.config, 'Corefile')],
+      config: configFiles(layout, programs('runc')).Corefile,
+    },
     {
       name: 'provisioner',
       program: programs('kubernetes', 'node-provisioner'),
@@ -209,11 +217,3 @@ export const readinessUrls = {
   coredns: `http://${addresses.node}:8181/ready`,
   traefik: `http://${addresses.node}:8082/ping`,
 };
-
-/** The API server as seen from the machine. */
-export function hostApiUrl(port: number): string {
-  return `https://127.0.0.1:${port}`;
-}
-
-/** The API server as seen from the node. */
-export const nodeApiUrl = apiUrl;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -16,6 +16,8 @@ export interface NodeProcess {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** Content of the file that the arguments name. A process with another content is not the same. */
+  readonly config?: string;
   /** Started outside the namespaces, which it enters by itself. */
   readonly outside?: boolean;
 }
@@ -84,7 +86,7 @@ export function logOf(layout: Layout, name: string): string {
 }
 
 function keyOf(wanted: NodeProcess): string {
-  return contentKey([{ name: wanted.program, content: JSON.stringify(wanted.args) }]);
+  return contentKey([{ name: wanted.program, content: JSON.stringify([wanted.args, wanted.config]) }]);
 }
 
 function launch(program: string, args: readonly string[], path: string, log: string): number | undefined {
@@ -102,9 +104,16 @@ function launch(program: string, args: readonly string[], path: string, log: str
   return child.pid;
 }
 
+/** What was started is an `nsenter` that waits for the program, so it ends once the program has, with its ports. */
 async function end(running: Running, name: string): Promise<void> {
-  signal(running, 'SIGKILL');
+  const programs = childrenOf(running.pid);
+  for (const one of programs.length > 0 ? programs : [running]) signal(one, 'SIGKILL');
   await until(`${name} to end`, () => (isAlive(running) ? undefined : true), { seconds: 10, interval: 10 });
+}
+
+function childrenOf(pid: number): ProcessIdentity[] {
+  const numbers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  return numbers.map(identify).filter((child) => child !== undefined);
 }
 
 function endedEarly(layout: Layout, name: string): ClusterError {

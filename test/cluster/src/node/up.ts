@@ -8,6 +8,7 @@ import type { Client } from '../credentials.ts';
 import { administrators, makeCredentials, writeKubeconfig } from '../credentials.ts';
 import type { ProcessIdentity } from '../identity.ts';
 import { pauseArchive } from '../images.ts';
+import { contentKey } from '../key.ts';
 import { withLock } from '../lock.ts';
 import { requirePackages } from '../packages.ts';
 import { nodeParts } from '../parts.ts';
@@ -47,6 +48,7 @@ export async function up(layout: Layout, port: number): Promise<void> {
     if (await isWhole(layout, programs)) return;
     await rm(join(layout.state, 'complete'), { force: true });
     await forgetEnded(layout);
+    await writeConfig(layout, programs('runc'));
     const init = runningInit(layout) ?? (await stage('namespaces', () => prepare(layout, programs, port)));
     await stage('API server', () => startApi(layout, init, programs));
     await stage('container runtime', async () => {
@@ -58,19 +60,25 @@ export async function up(layout: Layout, port: number): Promise<void> {
     });
     await stage('node', () => startNode(layout, init, programs));
     await stage('add-ons', () => addonsReady(layout, init, programs));
-    await writeFile(join(layout.state, 'complete'), '');
+    await writeFile(join(layout.state, 'complete'), objectsKey());
   });
 }
 
 /** The port of the machine's loopback that a forwarder has. */
-export async function portOf(layout: Layout, forwarded: ForwardedPort): Promise<number> {
+async function portOf(layout: Layout, forwarded: ForwardedPort): Promise<number> {
   return Number(await readFile(plane.portFile(layout, forwarded), 'utf8'));
+}
+
+/** Tells whether the objects of the add-ons are still those that were applied. */
+function objectsKey(): string {
+  return contentKey([{ name: 'objects', content: JSON.stringify(addonObjects()) }]);
 }
 
 /** Where everything runs as it should, nothing needs to be done. */
 async function isWhole(layout: Layout, programs: Programs): Promise<boolean> {
   const init = runningInit(layout);
-  if (init === undefined || !existsSync(join(layout.state, 'complete'))) return false;
+  const complete = await readFile(join(layout.state, 'complete'), 'utf8').catch(() => undefined);
+  if (init === undefined || complete !== objectsKey()) return false;
   const wanted = [...serving(layout, init, programs), ...plane.clientsOfApi(layout, programs)];
   const asWanted = await Promise.all(wanted.map((one) => runsAsWanted(layout, one)));
   return asWanted.every(Boolean) && (await apiAnswers(layout, programs)) !== undefined;
@@ -84,7 +92,6 @@ async function prepare(layout: Layout, programs: Programs, port: number): Promis
   const server = { url: apiUrl, addresses: ['127.0.0.1', addresses.node, addresses.kubernetes] };
   const certificates = programs('kubernetes', 'node-certificates');
   await makeCredentials(certificates, layout.credentials, server, clients);
-  await writeConfig(layout, programs('runc'));
   return makeNamespaces(layout, programs('pause'));
 }
 

@@ -16,7 +16,7 @@ import { runningInit } from './namespaces.ts';
 import { runningProcess, startedProcesses } from './processes.ts';
 
 /** A command line with its environment. */
-export interface CommandLine {
+interface CommandLine {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -26,7 +26,7 @@ export interface CommandLine {
  * The command line that runs a command in a cluster's network: with its names resolved as in a pod, its kubeconfig,
  * and its kubectl on the PATH. Files and processes are the machine's. The machine's own resolver stays as it is.
  */
-export function insideNetwork(layout: Layout, command: readonly string[]): CommandLine {
+function insideNetwork(layout: Layout, command: readonly string[]): CommandLine {
   const init = initOf(layout);
   const resolver = 'mount --bind "$0" /etc/resolv.conf; exec "$@"';
   return {
@@ -86,7 +86,8 @@ export async function statusOf(layout: Layout): Promise<Status> {
   if (runningInit(layout) === undefined) return { state: 'stopped', processes: {} };
   const processes: Record<string, number | undefined> = {};
   for (const name of await startedProcesses(layout)) processes[name] = (await runningProcess(layout, name))?.pid;
-  const whole = existsSync(join(layout.state, 'complete')) && Object.values(processes).every((pid) => pid !== undefined);
+  const whole =
+    existsSync(join(layout.state, 'complete')) && Object.values(processes).every((pid) => pid !== undefined);
   return { state: whole ? 'running' : 'incomplete', processes };
 }
 

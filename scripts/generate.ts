@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asyncApi, openApi } from '@collabeditor/contracts';
 import { generatedFiles } from '../operator/src/api/generate.ts';
+import { contractPage } from './promises.ts';
 
 const root = join(import.meta.dirname, '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
@@ -12,6 +13,7 @@ const files = [
   { path: 'packages/contracts/openapi.json', content: json(openApi(version)) },
   { path: 'packages/contracts/asyncapi.json', content: json(asyncApi(version)) },
   ...generatedFiles(),
+  { path: 'docs/contract.md', content: contractPage() },
 ];
 
 const check = process.argv.includes('--check');

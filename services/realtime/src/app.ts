@@ -12,9 +12,10 @@ import {
   type Logger,
   Problem,
   type Runtime,
+  type ServiceDefinition,
   startRelay,
 } from '@collabeditor/kit';
-import type { Config } from './config.ts';
+import { type Config, fields } from './config.ts';
 import { createNewsWire } from './fanout.ts';
 import { createGateway } from './gateway.ts';
 import { createMetrics } from './metrics.ts';
@@ -28,8 +29,17 @@ import { createStore } from './store.ts';
 /** A commit that takes longer than this is given up; whether it happened is then read back. */
 const COMMIT_TIMEOUT_MS = 5_000;
 
+/** The realtime service, for its process and for tests. */
+export const definition: ServiceDefinition<typeof fields> = {
+  name: 'realtime',
+  schema: 'realtime',
+  migrations: new URL('../migrations/', import.meta.url),
+  fields,
+  create: createApp,
+};
+
 /** Wires the service: stores and peers outside, the machines inside, routes and sockets in front. */
-export async function createApp(config: Config, { log, metrics: registry, clock }: Runtime): Promise<App> {
+async function createApp(config: Config, { log, metrics: registry, clock }: Runtime): Promise<App> {
   const database = { schema: 'realtime', log, ca: config.DATABASE_CA_FILE?.content };
   const pool = createPool(config.DATABASE_URL, database);
   const commits = createPool(config.DATABASE_URL, { ...database, max: 2, statementTimeoutMs: COMMIT_TIMEOUT_MS });

@@ -1,4 +1,4 @@
 import { run } from '@collabeditor/kit';
-import { definition } from './definition.ts';
+import { definition } from './app.ts';
 
 await run(definition);

@@ -114,22 +114,26 @@ function remoteKeys({ jwksUrl, log }: VerifierOptions, clock: Clock, stopped: Ab
   let keys: Map<string, CryptoKey> | undefined;
   let readAt = -Infinity;
   let triedAt = -Infinity;
-  let underWay: Promise<void> | undefined;
+  let underWay: Promise<boolean> | undefined;
 
-  const refresh = (): Promise<void> => {
+  /** Answers whether the set could be read. */
+  const refresh = (): Promise<boolean> => {
     triedAt = clock.now();
     return (underWay ??= fetchKeys(jwksUrl, stopped)
       .then((fresh) => {
         keys = fresh;
         readAt = clock.now();
+        return true;
       })
-      .catch(report)
+      .catch((error: unknown) => {
+        report(error);
+        return false;
+      })
       .finally(() => (underWay = undefined)));
   };
   const first = async (): Promise<void> => {
-    for (let wait = 200; !keys && !stopped.aborted; wait = Math.min(wait * 2, 5_000)) {
-      await refresh();
-      if (!keys) await delay(wait, undefined, { ref: false, signal: stopped }).catch(() => undefined);
+    for (let wait = 200; !stopped.aborted && !(await refresh()); wait = Math.min(wait * 2, 5_000)) {
+      await delay(wait, undefined, { ref: false, signal: stopped }).catch(() => undefined);
     }
   };
   void first();

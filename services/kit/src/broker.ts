@@ -99,7 +99,8 @@ async function stayConnected(
   changed: (connection: ChannelModel | undefined) => void,
 ): Promise<void> {
   const report = atMostEvery(10_000, (err) => options.log.warn({ err }, 'the broker is away'));
-  for (let wait = 100; !signal.aborted; wait = Math.min(wait * 2, 5_000)) {
+  const stopped = (): boolean => signal.aborted;
+  for (let wait = 100; !stopped(); wait = Math.min(wait * 2, 5_000)) {
     try {
       const connection = await connect(withHeartbeat(options.url), {
         timeout: 10_000,
@@ -112,7 +113,10 @@ async function stayConnected(
         // 'close' follows; without a listener the process would end.
         connection.on('error', report);
       });
-      if (signal.aborted) return await connection.close();
+      if (stopped()) {
+        await connection.close();
+        return;
+      }
       wait = 100;
       changed(connection);
       options.log.debug('connected to the broker');

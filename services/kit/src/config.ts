@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isError } from './problem.ts';
 
 /** How one environment variable becomes a typed value. `read` throws an Error whose message follows the variable's name. */
 export interface Field<T> {
@@ -33,7 +34,7 @@ export function parseConfig<F extends Fields>(
     try {
       values[name] = field.read(env[name] === '' ? undefined : env[name]);
     } catch (error) {
-      problems.push(`${name} ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`${name} ${isError(error) ? error.message : String(error)}`);
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -133,7 +134,7 @@ export function file(): Field<FileValue> {
     try {
       return { path, content: readFileSync(path, 'utf8') };
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+      const code = isError(error) && 'code' in error ? String(error.code) : 'unreadable';
       throw new Error(`names the file ${path}, which can't be read (${code})`, { cause: error });
     }
   });

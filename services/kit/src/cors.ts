@@ -12,12 +12,18 @@ export function cors(allowedOrigins: readonly string[]): RequestHandler {
   return (request, response, next) => {
     const { origin } = request.headers;
     if (allowed.size > 0) response.vary('Origin');
-    if (origin === undefined || !isAllowedOrigin(allowed, origin)) return next();
+    if (origin === undefined || !isAllowedOrigin(allowed, origin)) {
+      next();
+      return;
+    }
     response.set({
       'Access-Control-Allow-Origin': allowed.has('*') ? '*' : origin,
       'Access-Control-Expose-Headers': 'ETag, Location, Retry-After',
     });
-    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return next();
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) {
+      next();
+      return;
+    }
     response.status(204).set(preflight).end();
   };
 }

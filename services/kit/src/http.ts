@@ -6,7 +6,7 @@ import { cors } from './cors.ts';
 import { etagOf, namesEtag } from './etag.ts';
 import type { Logger } from './log.ts';
 import type { PeerCheck } from './peer.ts';
-import { isOutage, Problem, unavailable } from './problem.ts';
+import { isError, isOutage, Problem, unavailable } from './problem.ts';
 import type { Mounted, Reply } from './route.ts';
 import { withTrace } from './trace.ts';
 
@@ -150,12 +150,12 @@ const bodyProblems: Readonly<Record<string, () => Problem>> = {
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (isOutage(error)) return unavailable('A data store is not available for the moment', error);
-  if (error instanceof URIError) return new Problem('not_found');
-  if (error instanceof Error && 'type' in error && typeof error.type === 'string') {
+  if (isError(error) && error.name === 'URIError') return new Problem('not_found');
+  if (isError(error) && 'type' in error && typeof error.type === 'string') {
     const known = bodyProblems[error.type];
     if (known) return known();
   }
-  if (error instanceof Error && 'status' in error && error.status === 400) return new Problem('bad_request');
+  if (isError(error) && 'status' in error && error.status === 400) return new Problem('bad_request');
   return new Problem('internal', 'The service failed; the failure was recorded');
 }
 
@@ -213,7 +213,7 @@ function methodLabel(method: string): string {
 function requestDuration(metrics: Registry): Histogram<'method' | 'route' | 'status'> {
   const name = 'http_request_duration_seconds';
   const existing = metrics.getSingleMetric(name);
-  if (existing instanceof Histogram) return existing as Histogram<'method' | 'route' | 'status'>;
+  if (existing instanceof Histogram) return existing;
   return new Histogram({
     name,
     help: 'Time from a request to the end of its answer',

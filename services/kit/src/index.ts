@@ -48,7 +48,7 @@ export {
   type Tx,
   violatedConstraint,
 } from './postgres.ts';
-export { isOutage, Problem, unavailable } from './problem.ts';
+export { isError, isOutage, Problem, unavailable } from './problem.ts';
 export type { PublishOptions } from './publisher.ts';
 export { createRedis, type Redis } from './redis.ts';
 export { handle, type Mounted, type Reply, reply, type RouteRequest } from './route.ts';

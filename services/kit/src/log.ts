@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { isError } from './problem.ts';
 import { currentTraceId } from './trace.ts';
 
 export type { Logger } from 'pino';
@@ -47,12 +48,11 @@ export function createLogger(options: LogOptions): Logger {
 
 /** Only what is known to be free of values: drivers attach rows and parameters to their errors. */
 function describeError(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const inner =
-    error instanceof AggregateError && error.message === '' ? error.errors.map(String).join('; ') : error.message;
+  if (!isError(error)) return { message: String(error) };
+  const inner = 'errors' in error && Array.isArray(error.errors) ? error.errors.map(String).join('; ') : '';
   return {
     type: error.name,
-    message: inner,
+    message: error.message || inner,
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
     stack: error.stack,
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from './log.ts';
 import { connectionOptions } from './postgres.ts';
-import { isOutage } from './problem.ts';
+import { isError, isOutage } from './problem.ts';
 
 export interface MigrationOptions {
   readonly url: string;
@@ -101,7 +101,7 @@ async function apply(client: pg.Client, { name, sql, checksum }: Migration): Pro
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
-    throw new Error(`migration ${name} failed: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`migration ${name} failed: ${isError(error) ? error.message : String(error)}`, {
       cause: error,
     });
   }

@@ -5,6 +5,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Broker } from './broker.ts';
 import { atMostEvery, type Logger } from './log.ts';
 import type { Pool, Tx } from './postgres.ts';
+import { isError } from './problem.ts';
 
 /**
  * Writes an event in the transaction of the change that it tells of.
@@ -128,8 +129,7 @@ async function publishBatch(client: pg.PoolClient, broker: Broker): Promise<numb
     });
   }
   if (done.length > 0) await client.query('DELETE FROM outbox WHERE position = ANY($1::bigint[])', [done]);
-  if (failure !== undefined && done.length === 0)
-    throw failure instanceof Error ? failure : new Error('publishing failed');
+  if (failure !== undefined && done.length === 0) throw isError(failure) ? failure : new Error('publishing failed');
   return done.length;
 }
 

@@ -126,9 +126,12 @@ function target(route: Route, { params, query }: PeerCall<Route>): string {
 }
 
 function property(params: unknown, name: string): string {
-  const value = typeof params === 'object' && params !== null ? new Map(Object.entries(params)).get(name) : undefined;
-  if (value === undefined) throw new Error(`the path parameter ${name} is missing`);
-  return String(value);
+  const value =
+    typeof params === 'object' && params !== null
+      ? new Map<string, unknown>(Object.entries(params)).get(name)
+      : undefined;
+  if (typeof value !== 'string') throw new Error(`the path parameter ${name} is missing`);
+  return value;
 }
 
 function requestHeaders(options: PeerOptions, input: PeerCall<Route>): Record<string, string> {

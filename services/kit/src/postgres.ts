@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from './log.ts';
 import { atMostEvery } from './log.ts';
+import { isError } from './problem.ts';
 
 export type Pool = pg.Pool;
 /** A pool, a client or a transaction. */
@@ -21,11 +22,11 @@ export interface PoolOptions {
   readonly statementTimeoutMs?: number;
 }
 
-const INT8 = 20;
-
 /** A pool that connects when it is used, and reads `bigint` as a number. */
 export function createPool(url: string, options: PoolOptions): Pool {
   const timeout = options.statementTimeoutMs ?? 15_000;
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(pg.types.builtins.INT8, Number);
   const pool = new pg.Pool({
     ...connectionOptions(url, options.ca),
     max: options.max ?? 10,
@@ -34,12 +35,7 @@ export function createPool(url: string, options: PoolOptions): Pool {
     keepAlive: true,
     application_name: `collab-${options.schema}`,
     options: `-c search_path=${options.schema} -c statement_timeout=${timeout} -c idle_in_transaction_session_timeout=60000`,
-    types: {
-      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === INT8 && format !== 'binary'
-          ? Number
-          : (pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown),
-    },
+    types,
   });
   // An idle connection that breaks is replaced at the next use.
   const report = atMostEvery(10_000, (err) => options.log.warn({ err }, 'a database connection broke'));
@@ -85,7 +81,7 @@ async function once<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   } catch (error) {
     await client
       .query('ROLLBACK')
-      .catch((failure: unknown) => (broken ??= failure instanceof Error ? failure : new Error('rollback')));
+      .catch((failure: unknown) => (broken ??= isError(failure) ? failure : new Error('rollback')));
     throw error;
   } finally {
     client.off('error', onError);

@@ -48,10 +48,15 @@ const sqlStates = /^(08...|57P0[1-4]|53300|25006|57014)$/;
 const driverMessages =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end/;
 
+/** Like `instanceof Error`, and true for errors of other realms too, such as those of Node.js under a test runner. */
+export function isError(value: unknown): value is Error {
+  return Error.isError(value);
+}
+
 /** Whether an error says that a store or peer is away, as opposed to a bug of ours. */
 export function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error instanceof AggregateError) return error.errors.some((inner) => isOutage(inner));
+  if (!isError(error)) return false;
+  if ('errors' in error && Array.isArray(error.errors)) return error.errors.some((inner) => isOutage(inner));
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return systemCodes.has(code) || sqlStates.test(code) || driverMessages.test(error.message);
 }

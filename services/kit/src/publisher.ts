@@ -36,7 +36,10 @@ export function createPublisher(): Publisher {
     },
     publish: (exchange, key, message, options = {}) =>
       new Promise((resolve, reject) => {
-        if (!channel) return reject(unavailable('The broker is away'));
+        if (!channel) {
+          reject(unavailable('The broker is away'));
+          return;
+        }
         const timer = setTimeout(
           () => reject(unavailable('The broker did not confirm in time')),
           options.timeoutMs ?? 10_000,

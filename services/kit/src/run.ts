@@ -95,7 +95,7 @@ async function stop(service: StartedService, log: Logger, lingerMs: number): Pro
 }
 
 function configure<F extends Fields>(definition: ServiceDefinition<F>, env: Environment): BaseConfig & ConfigOf<F> {
-  return parseConfig({ ...baseFields, ...definition.fields }, env) as BaseConfig & ConfigOf<F>;
+  return parseConfig({ ...baseFields, ...definition.fields }, env);
 }
 
 /** Starts a service inside a test: random loopback ports unless `env` says otherwise, silent unless it has a LOG_LEVEL. */

@@ -90,18 +90,17 @@ export async function startRuntime(
 }
 
 function telemetryListener(metrics: Registry, ready: () => boolean): RequestListener {
-  return (request, response) => {
-    const path = request.url?.split('?', 1)[0];
-    const text = (status: number, body: string): void =>
-      void response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(body);
-    if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'method not allowed\n');
+  const text = (status: number, body: string) => ({ status, type: 'text/plain; charset=utf-8', body });
+  const answer = async (path: string | undefined) => {
     if (path === '/healthz') return text(200, 'ok\n');
     if (path === '/readyz') return ready() ? text(200, 'ok\n') : text(503, 'not ready\n');
-    if (path !== '/metrics') return text(404, 'not found\n');
-    metrics.metrics().then(
-      (body) => response.writeHead(200, { 'content-type': metrics.contentType }).end(body),
-      () => text(500, 'metrics failed\n'),
-    );
+    if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
+    return text(404, 'not found\n');
+  };
+  return (request, response) => {
+    void answer(request.url?.split('?', 1)[0])
+      .catch(() => text(500, 'metrics failed\n'))
+      .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
   };
 }
 

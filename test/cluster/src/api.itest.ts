@@ -105,10 +105,18 @@ describe('the command api', () => {
     readonly pid: number;
   }
 
+  function announcedIn(line: unknown): Announced {
+    if (typeof line === 'object' && line !== null && 'kubeconfig' in line && 'pid' in line) {
+      const { kubeconfig, pid } = line;
+      if (typeof kubeconfig === 'string' && typeof pid === 'number') return { kubeconfig, pid };
+    }
+    throw new TypeError(`not what was expected: ${JSON.stringify(line)}`);
+  }
+
   async function startCommand(): Promise<{ child: ReturnType<typeof spawn>; announced: Announced }> {
     const child = spawn(join(room, 'cluster'), ['api'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
-    return { child, announced: JSON.parse(line) as Announced };
+    const line: unknown[] = await once(child.stdout.setEncoding('utf8'), 'data');
+    return { child, announced: announcedIn(JSON.parse(String(line[0]))) };
   }
 
   it('[CL18] ends when its input closes', async () => {

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { lastLines, until } from '../command.ts';
+import { lastLines, run, until } from '../command.ts';
 import { ClusterError } from '../errors.ts';
 import type { ProcessIdentity } from '../identity.ts';
 import { identify, isAlive, signal, startTimeOf } from '../identity.ts';
@@ -52,6 +52,19 @@ export function runningInit(layout: Layout): ProcessIdentity | undefined {
   const pid = Number.parseInt(stat, 10);
   if (startTime === undefined || !Number.isInteger(pid)) return undefined;
   return isAlive({ pid, startTime }) ? { pid, startTime } : undefined;
+}
+
+/** As `runningInit`, but not while the kernel is ending the node: its namespaces cannot be entered then. */
+export async function usableInit(layout: Layout): Promise<ProcessIdentity | undefined> {
+  const init = runningInit(layout);
+  if (init === undefined) return undefined;
+  const entered = run('nsenter', [...insideNode(init), 'true']).then(
+    () => true,
+    () => false,
+  );
+  if (await entered) return init;
+  await endNamespaces(layout);
+  return undefined;
 }
 
 /** Makes the namespaces of a node that does not run. */

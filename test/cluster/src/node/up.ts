@@ -21,7 +21,7 @@ import * as plane from './control-plane.ts';
 import type { Layout } from './layout.ts';
 import { addresses, apiUrl, nodeName } from './layout.ts';
 import { load } from './load.ts';
-import { makeNamespaces, runningInit } from './namespaces.ts';
+import { makeNamespaces, runningInit, usableInit } from './namespaces.ts';
 import type { NodeProcess } from './processes.ts';
 import { ensureProcess, failIfEnded, forgetEnded, logOf, runsAsWanted } from './processes.ts';
 
@@ -47,9 +47,10 @@ export async function up(layout: Layout, port: number): Promise<void> {
     const programs: Programs = (part, program = part) => join(folders.get(part) ?? '', program);
     if (await isWhole(layout, programs)) return;
     await rm(join(layout.state, 'complete'), { force: true });
-    await forgetEnded(layout);
     await writeConfig(layout, programs('runc'));
-    const init = runningInit(layout) ?? (await stage('namespaces', () => prepare(layout, programs, port)));
+    const running = await usableInit(layout);
+    const init = running ?? (await stage('namespaces', () => prepare(layout, programs, port)));
+    await forgetEnded(layout);
     await stage('API server', () => startApi(layout, init, programs));
     await stage('container runtime', async () => {
       const archive = await pauseArchive();
@@ -129,6 +130,11 @@ async function addonsReady(layout: Layout, init: ProcessIdentity, programs: Prog
   for (const [name, url] of Object.entries(plane.readinessUrls)) {
     await waitFor(layout, name, () => answersInside(init, url));
   }
+  // Without it the first pod is refused.
+  await waitFor(layout, 'kube-controller-manager', async () => {
+    const account = await kubectl(layout, programs, ['get', 'serviceaccount', 'default', '--ignore-not-found']);
+    return account !== '';
+  });
   await waitFor(layout, 'metrics-server', async () =>
     conditionHolds(layout, programs, 'apiservice/v1beta1.metrics.k8s.io', 'Available'),
   );

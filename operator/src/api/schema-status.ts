@@ -32,7 +32,7 @@ const condition = Type.Object({
 
 const serviceStatus = Type.Object({
   name: Type.String({ description: 'The service.' }),
-  ready: Type.Integer({ description: 'Ready pods of the wanted version.' }),
+  ready: Type.Integer({ description: 'Ready pods.' }),
   desired: Type.Integer({ description: 'Wanted pods.' }),
   version: Type.Optional(Type.String({ description: 'Release that all its pods run; absent while they differ.' })),
 });

@@ -116,7 +116,7 @@ const exposure = ruled(
   ),
   [
     {
-      rule: "self.type != 'Gateway' || self.gateway.parentRefs.size() > 0",
+      rule: "!has(self.type) || self.type != 'Gateway' || (has(self.gateway) && has(self.gateway.parentRefs) && self.gateway.parentRefs.size() > 0)",
       message: 'type Gateway needs gateway.parentRefs',
       fieldPath: '.gateway',
       holds: (value) => value.type !== 'Gateway' || value.gateway.parentRefs.length > 0,
@@ -194,7 +194,8 @@ const auth = ruled(
   ),
   [
     {
-      rule: 'duration(self.accessTokenTTL) <= duration(self.refreshTokenTTL)',
+      // The API server tries rules on the empty default before the defaults inside are filled in.
+      rule: '!has(self.accessTokenTTL) || !has(self.refreshTokenTTL) || duration(self.accessTokenTTL) <= duration(self.refreshTokenTTL)',
       message: 'accessTokenTTL must not be longer than refreshTokenTTL',
       fieldPath: '.accessTokenTTL',
       holds: (value) => durationSeconds(value.accessTokenTTL) <= durationSeconds(value.refreshTokenTTL),

@@ -155,7 +155,7 @@ function smtpEnv({ resource }: DesiredInput): EnvVar[] {
 /** The heap ends below the container's limit, so that a full one is Node's own clear error and not a kill. */
 function nodeOptions({ resource }: DesiredInput, service: ServiceName): EnvVar {
   const limit = memoryLimitMiB(containerResources(service, resource.spec.services[service].resources));
-  return plain('NODE_OPTIONS', `--max-old-space-size=${Math.max(32, Math.floor(limit * 0.7))}`);
+  return plain('NODE_OPTIONS', `--enable-source-maps --max-old-space-size=${Math.max(32, Math.floor(limit * 0.7))}`);
 }
 
 function caFile(input: DesiredInput, store: StoreName): EnvVar[] {

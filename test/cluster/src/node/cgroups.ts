@@ -17,7 +17,9 @@ async function hierarchies(): Promise<string[]> {
 export async function makeCgroup(name: string): Promise<void> {
   for (const root of await hierarchies()) {
     const cgroup = join(root, name);
+    if (root === mountPoint) await offerControllers(root);
     await mkdir(cgroup, { recursive: true });
+    if (root === mountPoint) await offerControllers(cgroup);
     // A new cpuset of version 1 allows no processor at all.
     for (const file of ['cpuset.cpus', 'cpuset.mems']) {
       if (root === mountPoint || !existsSync(join(cgroup, file))) continue;
@@ -25,6 +27,14 @@ export async function makeCgroup(name: string): Promise<void> {
         await writeFile(join(cgroup, file), await readFile(join(root, file)));
       }
     }
+  }
+}
+
+/** In version 2 a cgroup has only the controllers that its parent offers. Those that cannot be offered stay away. */
+async function offerControllers(cgroup: string): Promise<void> {
+  const controllers = (await readFile(join(cgroup, 'cgroup.controllers'), 'utf8')).trim().split(' ');
+  for (const controller of controllers) {
+    await writeFile(join(cgroup, 'cgroup.subtree_control'), `+${controller}`).catch(() => undefined);
   }
 }
 

@@ -1,5 +1,5 @@
 const never = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
-const tests = '\\.(test|itest|e2e)\\.ts$';
+const tests = '\\.(test|itest|e2e)\\.ts$|/test/';
 
 module.exports = {
   forbidden: [

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { makeEvent, QUEUES } from '@collabeditor/contracts';
+import { documentRoutes, makeEvent, QUEUES } from '@collabeditor/contracts';
 import {
   acceptPeers,
   type App,
   appendEvent,
+  type Clock,
   createBroker,
   createHttpApp,
   createPeerClient,
   createPool,
   createVerifier,
   currentTraceparent,
+  type Mounted,
+  type Pool,
   type Runtime,
   type ServiceDefinition,
   startRelay,
@@ -18,8 +21,9 @@ import {
 import { type Config, fields } from './config.ts';
 import { consume } from './consumer.ts';
 import type { Context } from './context.ts';
+import { idempotent } from './idempotency.ts';
 import { mountPage } from './page.ts';
-import { createTextService, createUserService } from './peers.ts';
+import { createTextService, createUserService, type TextService, type UserService } from './peers.ts';
 import { contentHandlers } from './routes/content.ts';
 import { documentHandlers } from './routes/documents.ts';
 import { linkHandlers } from './routes/links.ts';
@@ -37,64 +41,34 @@ export const definition: ServiceDefinition<typeof fields> = {
 
 const page = new URL('../public/index.html', import.meta.url);
 
-async function createApp(config: Config, { log, metrics, clock }: Runtime): Promise<App> {
-  const pool = createPool(config.DATABASE_URL, {
-    schema: definition.schema,
-    log,
-    ca: config.DATABASE_CA_FILE?.content,
-  });
+async function createApp(config: Config, runtime: Runtime): Promise<App> {
+  const { log, metrics, clock } = runtime;
+  const ca = config.DATABASE_CA_FILE?.content;
+  const pool = createPool(config.DATABASE_URL, { schema: definition.schema, log, ca });
   const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name: definition.name });
   const peer = (name: string, baseUrl: string) =>
     createPeerClient({ name, baseUrl, serviceToken: config.SERVICE_TOKEN });
   const users = peer('user', config.USER_SERVICE_URL);
   const texts = peer('realtime', config.REALTIME_SERVICE_URL);
-  const context: Context = {
-    db: pool,
-    users: createUserService(users),
-    texts: createTextService(texts, log),
-    now: () => new Date(clock.now()),
-    newId: () => randomUUID(),
-    transaction: (work) => transaction(pool, work),
-    announce: (tx, type, documentId, data) =>
-      appendEvent(
-        tx,
-        makeEvent({
-          id: randomUUID(),
-          time: new Date(clock.now()),
-          type,
-          source: '/collabeditor/document',
-          subject: documentId,
-          data,
-          traceparent: currentTraceparent(),
-        }),
-      ),
-  };
+  const context = createContext(pool, createUserService(users), createTextService(texts, log), clock);
   const jwksUrl = new URL('/auth/.well-known/jwks.json', config.USER_SERVICE_URL).href;
   const verifier = createVerifier({ issuer: config.ISSUER, jwksUrl, log, clock });
   const relay = startRelay({ pool, broker, log, metrics });
   const sweeping = startSweeping(context, { intervalMs: config.TRASH_SWEEP_INTERVAL, log });
   broker.consume({ queue: QUEUES.documents, prefetch: 20 }, (event) => consume(context, event));
 
+  const http = { verifier, metrics, log };
   return {
     public: createHttpApp({
-      routes: [
-        ...documentHandlers(context),
-        ...sharingHandlers(context),
-        ...linkHandlers(context),
-        ...contentHandlers(context),
-      ],
-      verifier,
+      ...http,
+      routes: publicHandlers(context),
       allowedOrigins: config.ALLOWED_ORIGINS,
-      metrics,
-      log,
       extra: (app) => mountPage(app, page),
     }),
     internal: createHttpApp({
+      ...http,
       routes: peerHandlers(context),
-      verifier,
       peers: acceptPeers({ realtime: config.PEER_TOKEN_REALTIME }),
-      metrics,
-      log,
     }),
     ready: () => true,
     async [Symbol.asyncDispose]() {
@@ -105,4 +79,43 @@ async function createApp(config: Config, { log, metrics, clock }: Runtime): Prom
       await pool.end();
     },
   };
+}
+
+function createContext(pool: Pool, users: UserService, texts: TextService, clock: Clock): Context {
+  const now = (): Date => new Date(clock.now());
+  return {
+    db: pool,
+    users,
+    texts,
+    now,
+    newId: () => randomUUID(),
+    transaction: (work) => transaction(pool, work),
+    announce: (tx, type, subject, data) => {
+      const traceparent = currentTraceparent();
+      const event = {
+        id: randomUUID(),
+        time: now(),
+        type,
+        source: '/collabeditor/document',
+        subject,
+        data,
+        traceparent,
+      };
+      return appendEvent(tx, makeEvent(event));
+    },
+  };
+}
+
+/** A new link's token is told once and not kept, so a repeated request for one makes another instead. */
+const neverKept: ReadonlySet<unknown> = new Set([documentRoutes.createLink]);
+
+function publicHandlers(context: Context): readonly Mounted[] {
+  return [
+    ...documentHandlers(context),
+    ...sharingHandlers(context),
+    ...linkHandlers(context),
+    ...contentHandlers(context),
+  ].map((mounted) =>
+    mounted.route.method === 'post' && !neverKept.has(mounted.route) ? idempotent(context, mounted) : mounted,
+  );
 }

@@ -8,7 +8,7 @@ export interface PageKey {
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export function encodeCursor(key: PageKey): string {
+function encodeCursor(key: PageKey): string {
   return Buffer.from(`${key.at.getTime()} ${key.id}`).toString('base64url');
 }
 

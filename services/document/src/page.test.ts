@@ -58,7 +58,7 @@ describe('the text of the page', () => {
     fc.assert(
       fc.property(text, fc.nat(), fc.nat(), (base, one, two) => {
         const insert = (at: number, what: string): string => {
-          const characters = [...base];
+          const characters = Array.from(base);
           characters.splice(at % (characters.length + 1), 0, what);
           return characters.join('');
         };

@@ -106,7 +106,7 @@ async function ask(
       : kind === 'forged'
         ? await world.send(route.method.toUpperCase(), url, body, { ...headers, authorization: 'Bearer a.b.c' })
         : await people[kind].call(route.method.toUpperCase(), path, body, headers);
-  return { status: answer.status, code: answer.body?.code };
+  return { status: answer.status, code: answer.body.code };
 }
 
 /** Everything that a refused request must leave as it was. */
@@ -114,7 +114,7 @@ async function state({ id }: Scene): Promise<unknown> {
   const tables = ['documents', 'permissions', 'invitations', 'links'];
   const rows = await Promise.all(
     tables.map((table) =>
-      world.db.query(
+      world.db.query<{ row: string }>(
         `SELECT t::text AS row FROM ${table} t WHERE t.${table === 'documents' ? 'id' : 'document_id'} = $1 ORDER BY 1`,
         [id],
       ),

@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 
 /** The document's events of a type, once there are as many as expected and the outbox is empty. */
-async function events<T extends EventType>(type: T, count: number): Promise<AnyEvent[]> {
+async function events(type: EventType, count: number): Promise<AnyEvent[]> {
   const of = (): AnyEvent[] => world.events.filter((event) => event.subject === id && event.type === type);
   await eventually(of, (list) => list.length >= count);
   await eventually(
@@ -117,7 +117,7 @@ describe('sharing with a user', () => {
     await share(cat.email, 'viewer');
     const all = (await cat.call('GET', `/documents/${id}/permissions`)).body;
     expect(all.nextCursor).toBeNull();
-    expect(all.items.map(({ name, role }: { name: string; role: string }) => [name, role])).toEqual([
+    expect(all.items.map(({ name, role }) => [name, role])).toEqual([
       ['Ada', 'owner'],
       ['Ben', 'editor'],
       ['Cat', 'viewer'],
@@ -206,8 +206,10 @@ describe('invitations', () => {
     expect(invited?.data).toMatchObject({ email, userId: null, invitationId: invitation.id });
     const token = invited && 'invitationToken' in invited.data ? invited.data.invitationToken : null;
     expect(token).toMatch(/^[\w-]{32}$/);
-    const { rows } = await world.db.query('SELECT i::text AS row FROM invitations i WHERE id = $1', [invitation.id]);
-    expect(rows[0].row).not.toContain(token);
+    const { rows } = await world.db.query<{ row: string }>('SELECT i::text AS row FROM invitations i WHERE id = $1', [
+      invitation.id,
+    ]);
+    expect(rows[0]?.row).not.toContain(token);
 
     const unverified = await world.person({ verified: false });
     expect((await share(unverified.email)).body.invitation.email).toBe(unverified.email);
@@ -316,8 +318,11 @@ describe('links', () => {
     expect((await join(ben, stronger)).body.role).toBe('editor');
     const weaker = (await ada.call('POST', `/documents/${id}/link`, { role: 'viewer' })).body.token;
     expect((await join(ben, weaker)).body.role).toBe('editor');
-    const { rows } = await world.db.query('SELECT l::text AS row FROM links l WHERE document_id = $1', [id]);
-    expect(rows[0].row).not.toContain(weaker);
+    const { rows } = await world.db.query<{ row: string }>(
+      'SELECT l::text AS row FROM links l WHERE document_id = $1',
+      [id],
+    );
+    expect(rows[0]?.row).not.toContain(weaker);
     expect((await ada.call('DELETE', `/documents/${id}/link`)).status).toBe(204);
     expect((await ada.call('DELETE', `/documents/${id}/link`)).status).toBe(204);
     for (const token of [weaker, 'nonsense', '\u0000']) expect((await join(ben, token)).status).toBe(404);

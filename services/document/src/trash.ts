@@ -3,9 +3,10 @@ import { DAYS_IN_TRASH } from '@collabeditor/contracts';
 import type { Logger } from '@collabeditor/kit';
 import type { Context } from './context.ts';
 import { deleteDocument, expiredIds, takeExpired } from './store/documents.ts';
+import { deleteOldKeys } from './store/idempotency.ts';
 import { deleteExpiredInvitations } from './store/invitations.ts';
 
-const daysMs = 24 * 3600 * 1000;
+const dayMs = 24 * 3600 * 1000;
 const BATCH = 100;
 
 /**
@@ -13,8 +14,8 @@ const BATCH = 100;
  * tried again and text without metadata could not be found. The row is held meanwhile, so an undelete comes before or after.
  * Answers how many are gone; one that fails stays for the next turn and stops no other.
  */
-export async function emptyTrash(context: Context, log: Logger): Promise<number> {
-  const before = new Date(context.now().getTime() - DAYS_IN_TRASH * daysMs);
+async function emptyTrash(context: Context, log: Logger): Promise<number> {
+  const before = new Date(context.now().getTime() - DAYS_IN_TRASH * dayMs);
   let gone = 0;
   for (const id of await expiredIds(context.db, before, BATCH)) {
     try {
@@ -44,6 +45,7 @@ export function startSweeping(context: Context, options: { intervalMs: number; l
         const gone = await emptyTrash(context, options.log);
         if (gone > 0) options.log.info({ gone }, 'documents left the trash for good');
         await deleteExpiredInvitations(context.db, context.now());
+        await deleteOldKeys(context.db, new Date(context.now().getTime() - dayMs));
       } catch (err) {
         options.log.warn({ err }, 'the trash could not be emptied; it is tried again');
       }

@@ -60,14 +60,14 @@ describe('peer routes', () => {
     await ada.call('DELETE', `/documents/${id}/permissions/${ben.id}`);
     expect((await ask())[1]).toEqual({ documentId: id, userId: ben.id, role: null, revision: 3 });
     await ada.call('DELETE', `/documents/${id}`);
-    expect((await ask()).map((pair: { role: unknown }) => pair.role)).toEqual([null, null, null, null]);
+    expect((await ask()).map((pair) => pair.role)).toEqual([null, null, null, null]);
   });
 
   it('[DO38] tell which documents exist, live or trashed', async () => {
     const trashed = await world.document(ada);
     await ada.call('DELETE', `/documents/${trashed}`);
     const { body } = await world.peer('POST', '/internal/documents/existing', { ids: [id, randomUUID(), trashed] });
-    expect(body.ids.sort()).toEqual([id, trashed].sort());
+    expect(body.ids.toSorted()).toEqual([id, trashed].sort());
     expect((await world.peer('POST', '/internal/documents/existing', { ids: ['x'] })).status).toBe(422);
   });
 
@@ -178,7 +178,9 @@ describe('the end of the trash', () => {
     };
     await sweep();
     const left = async () =>
-      (await world.peer('POST', '/internal/documents/existing', { ids: [recent, stubborn, old, id] })).body.ids.sort();
+      (
+        await world.peer('POST', '/internal/documents/existing', { ids: [recent, stubborn, old, id] })
+      ).body.ids.toSorted();
     expect(await left()).toEqual([recent, stubborn, id].sort());
     expect(world.texts.texts.has(old)).toBe(false);
     world.texts.stubborn.clear();

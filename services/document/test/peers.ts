@@ -73,69 +73,65 @@ export async function playUserService(): Promise<UserPeer> {
 }
 
 export async function playRealtimeService(verifier: Verifier): Promise<TextPeer> {
-  const texts: TextPeer['texts'] = new Map();
+  const memory: TextMemory = { texts: new Map(), stubborn: new Set(), floor: 0 };
   const calls: string[] = [];
-  const stubborn = new Set<string>();
-  const state = { floor: 0 };
+  const peer = await play(textRoutes(memory), verifier, calls);
+  const { texts, stubborn } = memory;
+  return Object.defineProperty(Object.assign(peer, { texts, calls, stubborn, floor: 0 }), 'floor', {
+    set: (value: number) => (memory.floor = value),
+    get: () => memory.floor,
+  });
+}
+
+type TextMemory = Pick<TextPeer, 'texts' | 'stubborn' | 'floor'>;
+
+function textRoutes(memory: TextMemory): readonly Mounted[] {
+  const { texts, stubborn } = memory;
   const log = (id: string) => texts.get(id) ?? [];
-  const write = (id: string, content: string, userId: string): Reply => {
-    const edits = [...log(id), { content, userId, at: new Date() }];
+  const write = (id: string, content: string, caller: { userId: string } | null): Reply => {
+    if (!caller) throw new Problem('unauthenticated');
+    const edits = [...log(id), { content, userId: caller.userId, at: new Date() }];
     texts.set(id, edits);
     return reply(200, { version: edits.length });
   };
   const at = (id: string, version: number): string => {
-    if (version < state.floor) throw new Problem('version_compacted');
+    if (version < memory.floor) throw new Problem('version_compacted');
     if (version > log(id).length) throw new Problem('not_found');
     return log(id)[version - 1]?.content ?? '';
   };
-  const author = (caller: { userId: string } | null): string => {
-    if (!caller) throw new Problem('unauthenticated');
-    return caller.userId;
-  };
-  const { putFirst, getContent, putContent, history, restore, versions, remove } = realtimePeerRoutes;
-  const routes = [
-    handle(putFirst, async ({ params, body, caller }) =>
+  const head = (id: string) => ({ id, version: log(id).length, updatedAt: log(id).at(-1)?.at.toISOString() ?? null });
+  return [
+    handle(realtimePeerRoutes.putFirst, async ({ params, body, caller }) =>
       log(params.id).length > 0
         ? reply(200, { version: 1 })
-        : { ...write(params.id, body.content, author(caller)), status: 201 },
+        : { ...write(params.id, body.content, caller), status: 201 },
     ),
-    handle(getContent, async ({ params, query }) => {
+    handle(realtimePeerRoutes.getContent, async ({ params, query }) => {
       const version = query.version ?? log(params.id).length;
       return reply(200, { content: at(params.id, version), version });
     }),
-    handle(putContent, async ({ params, body, caller }) => {
+    handle(realtimePeerRoutes.putContent, async ({ params, body, caller }) => {
       if (body.version !== log(params.id).length) throw new Problem('precondition_failed');
-      return write(params.id, body.content, author(caller));
+      return write(params.id, body.content, caller);
     }),
-    handle(history, async ({ params }) => {
-      const items = log(params.id).map(({ userId, at }, index) => ({
+    handle(realtimePeerRoutes.history, async ({ params }) => {
+      const items = log(params.id).map(({ userId, at: time }, index) => ({
         version: index + 1,
         userId,
-        at: at.toISOString(),
+        at: time.toISOString(),
       }));
       return reply(200, { items: items.reverse(), nextCursor: null });
     }),
-    handle(restore, async ({ params, body, caller }) => write(params.id, at(params.id, body.version), author(caller))),
-    handle(versions, async ({ body }) =>
-      reply(200, {
-        versions: body.ids.map((id) => ({
-          id,
-          version: log(id).length,
-          updatedAt: log(id).at(-1)?.at.toISOString() ?? null,
-        })),
-      }),
+    handle(realtimePeerRoutes.restore, async ({ params, body, caller }) =>
+      write(params.id, at(params.id, body.version), caller),
     ),
-    handle(remove, async ({ params }) => {
+    handle(realtimePeerRoutes.versions, async ({ body }) => reply(200, { versions: body.ids.map(head) })),
+    handle(realtimePeerRoutes.remove, async ({ params }) => {
       if (stubborn.has(params.id)) throw new Problem('unavailable');
       texts.delete(params.id);
       return reply(204);
     }),
   ];
-  const peer = await play(routes, verifier, calls);
-  return Object.defineProperty(Object.assign(peer, { texts, calls, stubborn, floor: 0 }), 'floor', {
-    set: (value: number) => (state.floor = value),
-    get: () => state.floor,
-  });
 }
 
 async function play(routes: readonly Mounted[], verifier?: Verifier, calls: string[] = []): Promise<Peer> {

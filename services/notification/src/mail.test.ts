@@ -77,7 +77,7 @@ async function encoded(mail: Mail): Promise<{ headers: string[]; body: string; t
     ...mail,
     messageId: '<1@example.com>',
   });
-  const [head = '', ...rest] = String(message).split(/\r?\n\r?\n/);
+  const [head = '', ...rest] = (Buffer.isBuffer(message) ? message.toString('utf8') : '').split(/\r?\n\r?\n/);
   return { headers: head.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/), body: rest.join('\n\n'), to: sent.to };
 }
 

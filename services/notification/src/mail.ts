@@ -102,7 +102,7 @@ function greeting(name: string): string {
 }
 
 function link(publicUrl: string, page: string, query: Record<string, string>): string {
-  return `${publicUrl.replace(/\/+$/, '')}/${page}?${new URLSearchParams(query)}`;
+  return `${publicUrl.replace(/\/+$/, '')}/${page}?${new URLSearchParams(query).toString()}`;
 }
 
 /** One line: controls, separators and invisible marks (but the joiners that scripts and emoji need) become spaces, lone surrogates U+FFFD. */

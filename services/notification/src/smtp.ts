@@ -17,7 +17,7 @@ export interface SmtpSettings {
 }
 
 /** How handing a mail over ended. `refused` means that the same mail can't ever be accepted. */
-export type Handover = { readonly kind: 'accepted' } | { readonly kind: 'refused' | 'failed'; readonly reason: string };
+type Handover = { readonly kind: 'accepted' } | { readonly kind: 'refused' | 'failed'; readonly reason: string };
 
 export interface Mailer {
   send(mail: Mail, messageId: string): Promise<Handover>;

@@ -30,7 +30,10 @@ export async function startMailServer(): Promise<MailServer> {
   };
   const judge = (stage: 'mail' | 'rcpt' | 'data', done: (error?: Error | null) => void): void => {
     if (state.silent) return;
-    if (state.answer?.stage !== stage) return done();
+    if (state.answer?.stage !== stage) {
+      done();
+      return;
+    }
     state.refusals++;
     done(Object.assign(new Error('refused by the test'), { responseCode: state.answer.code }));
   };
@@ -45,7 +48,10 @@ export async function startMailServer(): Promise<MailServer> {
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.once('end', () => {
         judge('data', (error) => {
-          if (error) return done(error);
+          if (error) {
+            done(error);
+            return;
+          }
           const { mailFrom, rcptTo } = session.envelope;
           state.messages.push({
             from: mailFrom === false ? '' : mailFrom.address,

@@ -33,80 +33,85 @@ export function sharingHandlers(context: Context): readonly Mounted[] {
       await seen(context, caller, target.documentId, target.right);
       const email = normalizeEmail(body.email);
       const user = await context.users.byEmail(email);
-      return changing(context, caller, target, (tx, held) =>
-        share(context, tx, held, { caller, email, user, role: body.role }),
-      );
+      const sharing = { caller, email, user, role: body.role };
+      return changing(context, caller, target, (tx, held) => share(context, tx, held, sharing));
     }),
-
-    handle(documentRoutes.permissions, async ({ params, query, caller }) => {
-      await seen(context, caller, params.id, routeRights.permissions);
-      const limit = query.limit ?? PAGE_DEFAULT;
-      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
-      const { rows, nextCursor } = page(
-        await listPermissions(context.db, params.id, after, limit + 1),
-        limit,
-        permissionKey,
-      );
-      const users = await context.users.byIds(rows.map((row) => row.userId));
-      // A user who is unknown there has just been deleted; the event that removes the row is on its way.
-      const items = rows.flatMap(({ userId, role }): Permission[] => {
-        const user = users.get(userId);
-        return user === undefined ? [] : [{ userId, email: user.email, name: user.name, role }];
-      });
-      return reply(200, { items, nextCursor });
-    }),
-
+    permissions(context),
     handle(documentRoutes.myPermission, async ({ params, caller }) => {
       const { role } = await seen(context, caller, params.id, routeRights.myPermission);
       return reply(200, { role });
     }),
-
-    handle(documentRoutes.removePermission, async ({ params, caller }) => {
-      const target = { documentId: params.id, right: routeRights.removePermission, inTrash: true };
-      const userId = params.userId.toLowerCase();
-      await changing(context, caller, target, async (tx, { document, role }) => {
-        if (userId !== caller.userId && !allows(role, 'own'))
-          throw new Problem('forbidden', 'Only the owner removes others.');
-        if (userId === document.ownerId) throw new Problem('owner_cannot_leave', 'Transfer the document first.');
-        if ((await findPermission(tx, document.id, userId)) === undefined)
-          throw new Problem('not_found', 'The user has no role here.');
-        const revision = await revoke(tx, document.id, userId);
-        await context.announce(tx, 'permission.revoked', document.id, { documentId: document.id, userId, revision });
-      });
-      return reply(204);
-    }),
-
-    handle(documentRoutes.invitations, async ({ params, query, caller }) => {
-      await seen(context, caller, params.id, routeRights.invitations);
-      const limit = query.limit ?? PAGE_DEFAULT;
-      const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
-      const found = await listInvitations(context.db, {
-        documentId: params.id,
-        now: context.now(),
-        after,
-        limit: limit + 1,
-      });
-      const { rows, nextCursor } = page(found, limit, (row) => ({ at: row.createdAt, id: row.id }));
-      return reply(200, { items: rows.map(invitationView), nextCursor });
-    }),
-
-    handle(documentRoutes.removeInvitation, async ({ params, caller }) => {
-      const target = { documentId: params.id, right: routeRights.removeInvitation, inTrash: true };
-      await changing(context, caller, target, async (tx, { document }) => {
-        const removed = await deleteInvitation(tx, document.id, params.invitationId);
-        if (!removed) throw new Problem('not_found', 'There is no such invitation.');
-      });
-      return reply(204);
-    }),
-
+    removePermission(context),
+    invitations(context),
+    removeInvitation(context),
     handle(documentRoutes.transfer, async ({ params, body, caller }) => {
       const target = { documentId: params.id, right: routeRights.transfer };
-      await changing(context, caller, target, (tx, held) =>
-        transfer(context, tx, held, { from: caller.userId, to: body.userId.toLowerCase() }),
-      );
+      const change = { from: caller.userId, to: body.userId.toLowerCase() };
+      await changing(context, caller, target, (tx, held) => transfer(context, tx, held, change));
       return documentAnswer(context, await seen(context, caller, params.id, 'read'));
     }),
   ];
+}
+
+function permissions(context: Context): Mounted {
+  return handle(documentRoutes.permissions, async ({ params, query, caller }) => {
+    await seen(context, caller, params.id, routeRights.permissions);
+    const limit = query.limit ?? PAGE_DEFAULT;
+    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+    const found = await listPermissions(context.db, params.id, after, limit + 1);
+    const { rows, nextCursor } = page(found, limit, permissionKey);
+    const users = await context.users.byIds(rows.map((row) => row.userId));
+    // A user who is unknown there has just been deleted; the event that removes the row is on its way.
+    const items = rows.flatMap(({ userId, role }): Permission[] => {
+      const user = users.get(userId);
+      return user === undefined ? [] : [{ userId, email: user.email, name: user.name, role }];
+    });
+    return reply(200, { items, nextCursor });
+  });
+}
+
+function removePermission(context: Context): Mounted {
+  return handle(documentRoutes.removePermission, async ({ params, caller }) => {
+    const target = { documentId: params.id, right: routeRights.removePermission, inTrash: true };
+    const userId = params.userId.toLowerCase();
+    await changing(context, caller, target, async (tx, { document, role }) => {
+      if (userId !== caller.userId && !allows(role, 'own')) {
+        throw new Problem('forbidden', 'Only the owner removes others.');
+      }
+      if (userId === document.ownerId) throw new Problem('owner_cannot_leave', 'Transfer the document first.');
+      if ((await findPermission(tx, document.id, userId)) === undefined) {
+        throw new Problem('not_found', 'The user has no role here.');
+      }
+      const revision = await revoke(tx, document.id, userId);
+      await context.announce(tx, 'permission.revoked', document.id, { documentId: document.id, userId, revision });
+    });
+    return reply(204);
+  });
+}
+
+function invitations(context: Context): Mounted {
+  return handle(documentRoutes.invitations, async ({ params, query, caller }) => {
+    await seen(context, caller, params.id, routeRights.invitations);
+    const limit = query.limit ?? PAGE_DEFAULT;
+    const after = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+    const open = { documentId: params.id, now: context.now(), after, limit: limit + 1 };
+    const { rows, nextCursor } = page(await listInvitations(context.db, open), limit, (row) => ({
+      at: row.createdAt,
+      id: row.id,
+    }));
+    return reply(200, { items: rows.map(invitationView), nextCursor });
+  });
+}
+
+function removeInvitation(context: Context): Mounted {
+  return handle(documentRoutes.removeInvitation, async ({ params, caller }) => {
+    const target = { documentId: params.id, right: routeRights.removeInvitation, inTrash: true };
+    await changing(context, caller, target, async (tx, { document }) => {
+      const removed = await deleteInvitation(tx, document.id, params.invitationId);
+      if (!removed) throw new Problem('not_found', 'There is no such invitation.');
+    });
+    return reply(204);
+  });
 }
 
 interface Sharing {

@@ -30,21 +30,22 @@ type HeldRow = DocumentRow & { readonly role: Role; readonly revision: number };
 
 const held = ({ role, revision, ...document }: HeldRow): Held => ({ document, role, revision });
 
+/** False when the document is there already: the same request came twice. */
 export async function insertDocument(
   tx: Queryable,
   document: { id: string; title: string; ownerId: string; version: number; at: Date },
-): Promise<void> {
+): Promise<boolean> {
   const { id, title, ownerId, version, at } = document;
-  await tx.query(`INSERT INTO documents (id, title, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)`, [
-    id,
-    title,
-    version,
-    at,
-  ]);
+  const { rowCount } = await tx.query(
+    `INSERT INTO documents (id, title, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (id) DO NOTHING`,
+    [id, title, version, at],
+  );
+  if (rowCount === 0) return false;
   await tx.query(
     `INSERT INTO permissions (document_id, user_id, role, revision, granted_at) VALUES ($1, $2, 'owner', 1, $3)`,
     [id, ownerId, at],
   );
+  return true;
 }
 
 export async function findHeld(db: Queryable, id: string, userId: string): Promise<Held | undefined> {

@@ -1,29 +1,28 @@
-import { components } from './types.ts';
+import { components, serviceNames } from './types.ts';
 import type { Component, Release, ResolvedSpec } from './types.ts';
-
-const stores: Readonly<Record<Exclude<Component, 'user' | 'document' | 'realtime' | 'notification'>, string>> = {
-  postgres: 'docker.io/library/postgres:17',
-  redis: 'docker.io/library/redis:8.0',
-  rabbitmq: 'docker.io/library/rabbitmq:4.0-management',
-  prometheus: 'docker.io/prom/prometheus:v3.7.3',
-  loki: 'docker.io/grafana/loki:3.5.8',
-  grafana: 'docker.io/grafana/grafana:12.3.0',
-};
 
 /** The release that this operator brings along; `RELATED_IMAGE_<COMPONENT>` replaces an image. */
 export function releaseFrom(env: Readonly<Record<string, string | undefined>>, version: string): Release {
-  const images = Object.fromEntries(
-    components.map((component) => [
-      component,
-      env[`RELATED_IMAGE_${component.toUpperCase()}`] ?? defaultImage(component, version),
-    ]),
-  );
-  return { version, images: images as Record<Component, string> };
+  const images = defaultImages(version);
+  for (const component of components) {
+    images[component] = env[`RELATED_IMAGE_${component.toUpperCase()}`] ?? images[component];
+  }
+  return { version, images };
 }
 
-function defaultImage(component: Component, version: string): string {
-  if (component in stores) return stores[component as keyof typeof stores];
-  return `ghcr.io/collabeditor/${component}-service:${version}`;
+function defaultImages(version: string): Record<Component, string> {
+  return {
+    user: `ghcr.io/collabeditor/user-service:${version}`,
+    document: `ghcr.io/collabeditor/document-service:${version}`,
+    realtime: `ghcr.io/collabeditor/realtime-service:${version}`,
+    notification: `ghcr.io/collabeditor/notification-service:${version}`,
+    postgres: 'docker.io/library/postgres:17',
+    redis: 'docker.io/library/redis:8.0',
+    rabbitmq: 'docker.io/library/rabbitmq:4.0-management',
+    prometheus: 'docker.io/prom/prometheus:v3.7.3',
+    loki: 'docker.io/grafana/loki:3.5.8',
+    grafana: 'docker.io/grafana/grafana:12.3.0',
+  };
 }
 
 /** Release that the services are to run. */
@@ -50,7 +49,7 @@ export function imageOf(spec: ResolvedSpec, release: Release, component: Compone
 }
 
 function isService(component: Component): boolean {
-  return !(component in stores);
+  return serviceNames.some((service) => service === component);
 }
 
 /** A reference whose tag is the release's version gets the wanted one; a digest or another tag was chosen by hand and stays. */

@@ -12,9 +12,7 @@ export function secrets(input: DesiredInput): SecretSpec[] {
     ...storeNames.flatMap((store) => storeSecret(input, store)),
     ...serviceNames.map((service) => serviceSecret(input, service)),
     migrationsSecret(input),
-    secret(input, signingKeysName(input.resource), 'user-service', 'service', {
-      'keys.json': { kind: 'signing-keys' },
-    }),
+    signingKeysSecret(input),
   ];
 }
 
@@ -23,8 +21,8 @@ function storeSecret(input: DesiredInput, store: StoreName): SecretSpec[] {
   const { spec } = input.resource;
   if (spec[store].managed === undefined) return [];
   const retained = spec.deletionPolicy === 'Retain';
-  const keys = { password: { kind: 'password' } } as const;
-  return [secret(input, storeName(input.resource, store), store, roleOf(store), keys, retained)];
+  const about = { name: storeName(input.resource, store), component: store, role: roleOf(store), retained };
+  return [secret(input, about, { password: { kind: 'password' } })];
 }
 
 function serviceSecret(input: DesiredInput, service: ServiceName): SecretSpec {
@@ -37,7 +35,12 @@ function serviceSecret(input: DesiredInput, service: ServiceName): SecretSpec {
     const username = store === 'postgres' ? `${databaseName}_${schemas[service]}` : service;
     Object.assign(keys, account(input, store, service, { username, password, urlKey: `${prefix}-url` }));
   }
-  return secret(input, name, `${service}-service`, 'service', keys);
+  return secret(input, { name, component: `${service}-service`, role: 'service' }, keys);
+}
+
+function signingKeysSecret(input: DesiredInput): SecretSpec {
+  const about = { name: signingKeysName(input.resource), component: 'user-service', role: 'service' } as const;
+  return secret(input, about, { 'keys.json': { kind: 'signing-keys' } });
 }
 
 /** A migration runs as the owner of its schema, which no service ever does. */
@@ -49,7 +52,7 @@ function migrationsSecret(input: DesiredInput): SecretSpec {
     const username = `${databaseName}_${schemas[service]}_owner`;
     Object.assign(keys, account(input, 'postgres', service, { username, password, urlKey: `${service}-url` }));
   }
-  return secret(input, name, 'migrations', 'migration', keys);
+  return secret(input, { name, component: 'migrations', role: 'migration' }, keys);
 }
 
 /** Prefix of a store's keys in a service's Secret: `database-url`, `redis-url`, `amqp-url`. */
@@ -93,18 +96,14 @@ const managedUrl: Readonly<Record<StoreName, (username: string, host: string) =>
   rabbitmq: (username, host) => `amqp://${username}:{password}@${host}:5672`,
 };
 
-function secret(
-  { resource }: DesiredInput,
-  name: string,
-  component: string,
-  role: Role,
-  keys: Readonly<Record<string, KeySource>>,
-  retained = false,
-): SecretSpec {
-  const manifest = child(
-    resource,
-    { apiVersion: 'v1', kind: 'Secret', name, component, role, retained },
-    { type: 'Opaque' },
-  );
-  return { manifest, retained, keys };
+function secret({ resource }: DesiredInput, about: About, keys: Readonly<Record<string, KeySource>>): SecretSpec {
+  const manifest = child(resource, { apiVersion: 'v1', kind: 'Secret', ...about }, { type: 'Opaque' });
+  return { manifest, retained: about.retained === true, keys };
+}
+
+interface About {
+  name: string;
+  component: string;
+  role: Role;
+  retained?: boolean;
 }

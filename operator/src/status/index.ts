@@ -37,7 +37,7 @@ export function statusOf(observed: Observed, now: string): Status {
 export function conditions(observed: Observed, previous: readonly Condition[], now: string): Condition[] {
   const stageVerdicts = verdictsOf(observed, now);
   const verdicts: Record<ConditionType, Verdict> = {
-    Ready: ready(stageVerdicts),
+    Ready: ready(stageVerdicts, observed),
     Progressing: progressing(stageVerdicts, observed),
     Degraded: degraded(observed, now),
     Paused: paused(observed),

@@ -9,11 +9,11 @@ import type { Verdict } from './verdict.ts';
 export function migrated(observed: Observed, now: string): Verdict {
   const name = observed.desired.migration[0]?.metadata.name ?? '';
   const job = observed.children.get(`Job/${name}`);
-  if (job === undefined) return waiting(`Job ${name} waits for the stores.`);
+  if (job === undefined) return waiting(`Job ${name} is not there yet; it comes after the stores.`);
   if (liveCondition(job, 'Complete')?.status === 'True') return yes('Complete', `Job ${name} has completed.`);
   const pods = observed.pods.filter(({ metadata }) => metadata.labels?.['batch.kubernetes.io/job-name'] === name);
   const failure = pods.map(failedStep).find((found) => found !== null);
-  if (failure !== undefined && failure !== null) {
+  if (failure !== undefined) {
     return no('MigrationFailing', `Job ${name}, step ${failure.step}: ${failure.message}`);
   }
   const [trouble] = troubles(pods, 'migrations', now);

@@ -15,5 +15,5 @@ export function secretsReady({ desired, children, problems }: Observed): Verdict
     return live === undefined || Object.keys(keys).some((key) => at(live, 'data', key) === undefined);
   });
   if (incomplete.length === 0) return yes('Ready', 'All Secrets are there.');
-  return waiting(`${some(incomplete.map(({ manifest }) => `Secret ${manifest.metadata.name}`))} is not complete yet.`);
+  return waiting(`Not complete yet: Secret ${some(incomplete.map(({ manifest }) => manifest.metadata.name))}.`);
 }

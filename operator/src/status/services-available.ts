@@ -21,9 +21,9 @@ export function servicesAvailable(observed: Observed, now: string): Verdict {
   }
   const missing = serviceNames.filter((service) => !isAvailable(observed, service));
   if (missing.length === 0) return yes('Available', 'All four services are available.');
-  const names = some(missing.map((service) => `Deployment ${serviceName(observed.resource, service)}`));
-  if (missing.every((service) => !isThere(observed, service))) return waiting(`${names} is not there yet.`);
-  return no('RollingOut', `${names} has not all its pods ready yet.`);
+  const names = some(missing.map((service) => serviceName(observed.resource, service)));
+  if (missing.every((service) => !isThere(observed, service))) return waiting(`Not there yet: Deployment ${names}.`);
+  return no('RollingOut', `Not all pods are ready and of the newest revision: Deployment ${names}.`);
 }
 
 /** `services[]` of the status. */

@@ -1,7 +1,8 @@
 /** Ready, Progressing and Paused: what the stages come to. */
 import { stages } from '../api/schema-status.ts';
 import type { Stage } from '../api/types.ts';
-import type { Observed } from './observed.ts';
+import type { Observed, Problem } from './observed.ts';
+import { specProblems } from './problems.ts';
 import { no, yes } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -10,17 +11,24 @@ export type StageVerdicts = Readonly<Record<Stage, Verdict>>;
 /** Monitoring alone does not keep anyone from editing. */
 const required = stages.filter((stage) => stage !== 'MonitoringReady');
 
-export function ready(verdicts: StageVerdicts): Verdict {
+export function ready(verdicts: StageVerdicts, observed: Observed): Verdict {
   const open = firstOpen(verdicts, required);
   if (open === null) return yes('Ready', 'The environment can be used.');
-  return no(open.reason, `${open.stage}: ${open.message}`);
+  const blocker = blockerOf(observed);
+  return blocker === null ? no(open.reason, `${open.stage}: ${open.message}`) : no(blocker.reason, blocker.message);
 }
 
-export function progressing(verdicts: StageVerdicts, { resource }: Observed): Verdict {
-  if (resource.spec.paused) return no('Paused', 'spec.paused is true: nothing is changed.');
+export function progressing(verdicts: StageVerdicts, observed: Observed): Verdict {
+  if (observed.resource.spec.paused) return no('Paused', 'spec.paused is true: nothing is changed.');
   const open = firstOpen(verdicts, stages);
   if (open === null) return no('Complete', 'The environment is as the spec wants it.');
-  return yes(open.reason, `${open.stage}: ${open.message}`);
+  const blocker = blockerOf(observed);
+  return blocker === null ? yes(open.reason, `${open.stage}: ${open.message}`) : no(blocker.reason, blocker.message);
+}
+
+/** The problem for which the rollout does not go on. */
+function blockerOf(observed: Observed): Problem | null {
+  return specProblems(observed).find(({ blocks }) => blocks) ?? observed.problems[0] ?? null;
 }
 
 export function paused({ resource, drift }: Observed): Verdict {

@@ -44,8 +44,15 @@ function createProgram(console: Console, exit: (code: number) => void): Command 
     .command('render')
     .description('print the manifests that the operator would apply, without a cluster')
     .requiredOption('-f, --file <file>', 'file with CollabEditor resources, - for standard input')
-    .option('--api-versions <versions...>', 'optional APIs of the cluster, such as monitoring.coreos.com/v1', collect, [])
-    .action(({ file, apiVersions }: { file: string; apiVersions: string[] }) => render({ file, apiVersions }, release, console));
+    .option(
+      '--api-versions <versions...>',
+      'optional APIs of the cluster, such as monitoring.coreos.com/v1',
+      collect,
+      [],
+    )
+    .action(({ file, apiVersions }: { file: string; apiVersions: string[] }) =>
+      render({ file, apiVersions }, release, console),
+    );
   program
     .command('plan')
     .description('print what a reconcile would change; exit code 2 when there is a difference')

@@ -30,11 +30,17 @@ export async function plan(options: PlanOptions, release: Release, console: Cons
     const raw = await client.get(COLLAB_EDITOR, { namespace, name: options.name }).catch((error: unknown) => {
       throw isNotFound(error) ? new Error(`CollabEditor ${namespace}/${options.name} does not exist`) : error;
     });
-    const cluster = new Cluster({ client, namespaces: [namespace], childKinds }, { resourceChanged: () => undefined, childChanged: () => undefined });
+    const cluster = new Cluster(
+      { client, namespaces: [namespace], childKinds },
+      { resourceChanged: () => undefined, childChanged: () => undefined },
+    );
     await cluster.start(AbortSignal.any([stop.signal, console.signal]));
     const ports = readOnlyPorts(client, cluster, release);
     const turn = await observe(raw, parse(raw), ports);
-    const lines = [...turn.problems.map(({ reason, message }) => `! ${reason}: ${message}`), ...(await planLines(turn, ports))];
+    const lines = [
+      ...turn.problems.map(({ reason, message }) => `! ${reason}: ${message}`),
+      ...(await planLines(turn, ports)),
+    ];
     console.out(lines.length === 0 ? 'No differences.\n' : `${lines.join('\n')}\n`);
     return lines.length > 0;
   } finally {
@@ -46,7 +52,8 @@ export async function plan(options: PlanOptions, release: Release, console: Cons
 async function planLines(turn: Turn, ports: Ports): Promise<string[]> {
   const { desired, raw, resource } = turn;
   const lines: string[] = [];
-  for (const { manifest } of desired.secrets) if (ports.cluster.child(manifest) === undefined) lines.push(`+ ${titleOf(manifest)}`);
+  for (const { manifest } of desired.secrets)
+    if (ports.cluster.child(manifest) === undefined) lines.push(`+ ${titleOf(manifest)}`);
   for (const manifest of manifests(desired)) lines.push(...(await planObject(manifest, turn, ports)));
   const children = ports.cluster.children({ namespace: namespaceOf(resource), name: raw.metadata.name });
   return [...lines, ...surplusOf(turn, children).map((surplus) => `- ${titleOf(surplus)}`)];
@@ -58,14 +65,17 @@ async function planObject(manifest: Manifest, { raw }: Turn, { cluster, client }
   if (type === undefined) return [`! ${titleOf(manifest)}: the API server knows no such kind`];
   const live = cluster.child(manifest) ?? (await client.find(type, manifest.metadata));
   if (live === undefined) return [`+ ${titleOf(manifest)}`];
-  if (ownershipOf(live, raw.metadata, raw.metadata.name) === 'foreign') return [`! NameConflict: ${titleOf(manifest)} is not part of this environment`];
+  if (ownershipOf(live, raw.metadata, raw.metadata.name) === 'foreign')
+    return [`! NameConflict: ${titleOf(manifest)} is not part of this environment`];
   const wanted = withHash(manifest);
   const step = planStep(wanted, live);
   if (step.step !== 'apply') return [];
   const after = await client.apply(type, wanted, { dryRun: true });
   const changes = differences(after, live);
   if (changes.length === 0) return [`~ ${titleOf(manifest)}: ${step.fields.join(', ')}`];
-  return changes.map(({ field, live: before, wanted: then }) => `~ ${titleOf(manifest)}: ${field}: ${shown(before)} → ${shown(then)}`);
+  return changes.map(
+    ({ field, live: before, wanted: then }) => `~ ${titleOf(manifest)}: ${field}: ${shown(before)} → ${shown(then)}`,
+  );
 }
 
 function shown(value: unknown): string {

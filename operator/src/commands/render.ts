@@ -16,7 +16,9 @@ export interface RenderOptions {
 export async function render({ file, apiVersions }: RenderOptions, release: Release, console: Console): Promise<void> {
   const resources = await readResources(file, console);
   const objects = resources.flatMap((resource) => childrenOf(resource, release, apiVersions));
-  console.out(objects.map((object) => `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })}`).join(''));
+  console.out(
+    objects.map((object) => `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })}`).join(''),
+  );
 }
 
 function childrenOf(resource: CollabEditor, release: Release, apiVersions: string[]): Manifest[] {
@@ -30,7 +32,8 @@ function childrenOf(resource: CollabEditor, release: Release, apiVersions: strin
 
 /** An API version counts with or without a kind behind it. */
 function factsFor(apiVersions: string[]): Facts {
-  const has = (apiVersion: string, kind: string) => apiVersions.some((one) => one === apiVersion || one === `${apiVersion}/${kind}`);
+  const has = (apiVersion: string, kind: string) =>
+    apiVersions.some((one) => one === apiVersion || one === `${apiVersion}/${kind}`);
   return {
     ...noFacts,
     installed: {

@@ -1,21 +1,14 @@
-import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Release } from '../api/types.ts';
-import { systemClock } from '../kube/clock.ts';
-import { EventRecorder } from '../kube/events.ts';
-import { LeaderElection } from '../kube/lease.ts';
 import { listAt, textAt } from '../kube/json.ts';
-import { controllerMetrics, queueMetrics, reflectorMetrics, requestMetrics } from '../kube/metrics.ts';
-import { LOW_PRIORITY, WorkQueue } from '../kube/queue.ts';
-import { ContestedFields } from '../reconcile/apply.ts';
-import { Cluster } from '../reconcile/cluster.ts';
-import type { Ports } from '../reconcile/context.ts';
-import { queueKey, runController } from '../reconcile/controller.ts';
-import { reconcile } from '../reconcile/reconcile.ts';
+import { LeaderElection } from '../kube/lease.ts';
+import { requestMetrics } from '../kube/metrics.ts';
+import type { Cluster } from '../reconcile/cluster.ts';
+import { createOperator, type Operator } from '../reconcile/operator.ts';
 import { createStores } from '../reconcile/stores/index.ts';
-import { childKinds } from '../resources/index.ts';
 import { namespaceOf, storeName } from '../resources/names.ts';
 import type { Address } from './address.ts';
 import { connect, type Connected } from './connect.ts';
@@ -30,10 +23,7 @@ export interface RunOptions {
   logLevel: string;
 }
 
-const CONTROLLER = 'collabeditor';
-const WORKERS = 8;
-const DISCOVER_MS = 5 * 60_000;
-const SYNC_TIMEOUT_MS = 120_000;
+const SLOW_START_MS = 30_000;
 
 /** Runs the operator until the process is asked to end. Returns whether it ended well. */
 export async function run(options: RunOptions, release: Release, console: Console): Promise<boolean> {
@@ -41,7 +31,16 @@ export async function run(options: RunOptions, release: Release, console: Consol
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const connected = connect(release.version, requestMetrics(registry));
-  const operator = assemble(options, release, { connected, registry, log });
+  const operator = createOperator({
+    client: connected.client,
+    namespaces: options.namespaces,
+    release,
+    stores: createStores(),
+    storeHost: (resource, store) => `${storeName(resource, store)}.${namespaceOf(resource)}.svc`,
+    log,
+    registry,
+  });
+  conditionMetric(registry, operator.cluster);
   const stop = new AbortController();
   const signal = AbortSignal.any([console.signal, stop.signal]);
   let ready = false;
@@ -50,84 +49,34 @@ export async function run(options: RunOptions, release: Release, console: Consol
   log.info({ version: release.version, namespaces: options.namespaces }, 'The operator starts');
   try {
     // Caches are filled before the lease is had, so that a new leader begins at once.
-    await startCluster(operator.cluster, signal, log);
+    await fillCaches(operator, signal, log);
     ready = true;
     const ok = await lead(options, { operator, connected, log, identity: identityOf(console) }, signal);
     log.info('The operator ends');
     return ok;
   } finally {
     stop.abort();
-    await operator.events.flush();
+    await operator.flush();
     await connected.client.close();
   }
 }
 
-interface Operator {
-  cluster: Cluster;
-  events: EventRecorder;
-  control: (signal: AbortSignal) => Promise<void>;
-}
-
-function assemble(options: RunOptions, release: Release, from: { connected: Connected; registry: Registry; log: Logger }): Operator {
-  const { connected, registry, log } = from;
-  const { client } = connected;
-  const queue: WorkQueue = new WorkQueue({ observer: queueMetrics(registry, CONTROLLER, () => ({ queue, now: systemClock.now() })) });
-  const reflected = reflectorMetrics(registry, () => cluster.silence());
-  const cluster: Cluster = new Cluster(
-    {
-      client,
-      namespaces: options.namespaces,
-      childKinds,
-      onEvent: (kind, event) => {
-        reflected(kind, event);
-        if (event.type === 'failed') log.warn({ kind, err: event.error }, 'A watch failed and is begun again');
-      },
-      onListenerError: (error) => log.error({ err: error }, 'A listener failed'),
-    },
-    { resourceChanged: (key) => queue.add(key), childChanged: (key) => queue.add(key) },
-  );
-  const events = new EventRecorder({ client, controller: 'collabeditor.dev/operator', instance: hostname(), onError: (error) => log.warn({ err: error }, 'An Event could not be written') });
-  const ports: Ports = {
-    client,
-    cluster,
-    stores: createStores(),
-    events,
-    contested: new ContestedFields(),
-    release,
-    log,
-    now: () => new Date(),
-    storeHost: (resource, store) => `${storeName(resource, store)}.${namespaceOf(resource)}.svc`,
-  };
-  conditionMetric(registry, cluster);
-  const metrics = controllerMetrics(registry, CONTROLLER, WORKERS);
-  const control = async (signal: AbortSignal) => {
-    for (const { metadata } of cluster.resources()) queue.add(queueKey(metadata), LOW_PRIORITY);
-    const discovery = setInterval(() => void rediscover(cluster, queue, log), DISCOVER_MS).unref();
-    await runController({ queue, ports, workers: WORKERS, metrics, reconcile: (key) => reconcile(key, ports) }, signal);
-    clearInterval(discovery);
-  };
-  return { cluster, events, control };
-}
-
-/** Kinds that were installed meanwhile change what is wanted. */
-async function rediscover(cluster: Cluster, queue: WorkQueue, log: Logger): Promise<void> {
+async function fillCaches(operator: Operator, signal: AbortSignal, log: Logger): Promise<void> {
+  const hint =
+    'The caches are not filled yet: is the CustomResourceDefinition installed, and may the operator list every kind?';
+  const slow = setInterval(() => log.error(hint), SLOW_START_MS);
   try {
-    if (await cluster.discover()) for (const { metadata } of cluster.resources()) queue.add(queueKey(metadata), LOW_PRIORITY);
-  } catch (error) {
-    log.warn({ err: error }, 'Discovery failed and is tried again');
-  }
-}
-
-async function startCluster(cluster: Cluster, signal: AbortSignal, log: Logger): Promise<void> {
-  const slow = setTimeout(() => log.error('The caches are not filled yet: is the CustomResourceDefinition installed, and may the operator list every kind?'), SYNC_TIMEOUT_MS / 4);
-  try {
-    await cluster.start(AbortSignal.any([signal]));
+    await operator.start(signal);
   } finally {
-    clearTimeout(slow);
+    clearInterval(slow);
   }
 }
 
-async function lead(options: RunOptions, from: { operator: Operator; connected: Connected; log: Logger; identity: string }, signal: AbortSignal): Promise<boolean> {
+async function lead(
+  options: RunOptions,
+  from: { operator: Operator; connected: Connected; log: Logger; identity: string },
+  signal: AbortSignal,
+): Promise<boolean> {
   const { operator, connected, log, identity } = from;
   if (!options.leaderElect) {
     await operator.control(signal);
@@ -178,7 +127,12 @@ function conditionMetric(registry: Registry, cluster: Cluster): void {
 /** One JSON object a line. */
 function createLogger(level: string, write: (text: string) => void): Logger {
   return pino(
-    { level, base: { service: 'operator' }, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    {
+      level,
+      base: { service: 'operator' },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
     { write },
   );
 }

@@ -72,9 +72,8 @@ function collectLostItems(desired: unknown[], owned: JsonObject, path: string, l
     if (isObject(item)) {
       const [label, fields] = ownedItem(item, owned);
       if (fields === undefined) lost.push(`${path}${label}`);
-      else
-        for (const [name, value] of Object.entries(item))
-          collectLost(value, fields[`f:${name}`], `${path}${label}.${name}`, lost);
+      // Also right for an item without fields of its own: it is owned as a whole.
+      else collectLost(item, fields, `${path}${label}`, lost);
     } else if (owned[`v:${JSON.stringify(item)}`] === undefined) {
       lost.push(`${path}[${JSON.stringify(item)}]`);
     }

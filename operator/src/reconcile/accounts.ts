@@ -1,5 +1,14 @@
 import { serviceNames, type CollabEditor, type ServiceName, type StoreName } from '../api/types.ts';
-import { adminUsers, databaseName, migrationsName, namespaceOf, schemas, serviceName, storeName, storeUsers } from '../resources/names.ts';
+import {
+  adminUsers,
+  databaseName,
+  migrationsName,
+  namespaceOf,
+  schemas,
+  serviceName,
+  storeName,
+  storeUsers,
+} from '../resources/names.ts';
 import { redisAcl } from '../resources/redis.ts';
 import { keyPrefixes } from '../resources/secrets.ts';
 import type { SecretData } from './secrets.ts';
@@ -55,8 +64,11 @@ export function brokerRequest(sources: AccountSources): Wanted<BrokerRequest> {
     owner: ownerName(resource),
   };
   if (admin.shared) return { ...common, accounts: undefined };
-  const [user, document, realtime, notification] = serviceNames.map((service) => serviceAccount(sources, service, 'rabbitmq'));
-  if (user === undefined || document === undefined || realtime === undefined || notification === undefined) return undefined;
+  const [user, document, realtime, notification] = serviceNames.map((service) =>
+    serviceAccount(sources, service, 'rabbitmq'),
+  );
+  if (user === undefined || document === undefined || realtime === undefined || notification === undefined)
+    return undefined;
   return { ...common, accounts: { user, document, realtime, notification } };
 }
 
@@ -81,7 +93,12 @@ function adminOf({ resource, data, host }: AccountSources, store: StoreName, man
   const secret = data(external.secretName);
   const uri = (secret?.['adminUri'] ?? secret?.['uri'])?.trim();
   if (secret === undefined || uri === undefined || URL.parse(uri) === null) return undefined;
-  return { uri, managementUri: secret['managementUri']?.trim(), ca: secret['ca.crt'], shared: secret['adminUri'] === undefined };
+  return {
+    uri,
+    managementUri: secret['managementUri']?.trim(),
+    ca: secret['ca.crt'],
+    shared: secret['adminUri'] === undefined,
+  };
 }
 
 /** The management API: as given, with the administrator's account where it has none; else beside the broker. */
@@ -96,7 +113,11 @@ function managementUri(amqp: string, given: string | undefined): string {
   return url.href;
 }
 
-function serviceAccount({ resource, data }: AccountSources, service: ServiceName, store: StoreName): Account | undefined {
+function serviceAccount(
+  { resource, data }: AccountSources,
+  service: ServiceName,
+  store: StoreName,
+): Account | undefined {
   return accountAt(data(serviceName(resource, service)), `${keyPrefixes[store]}-url`);
 }
 

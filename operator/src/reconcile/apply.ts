@@ -40,10 +40,15 @@ export class ContestedFields {
 }
 
 /** Makes one object as wanted, with no request where it is. */
-export async function applyObject(wanted: KubeObject, owner: KubeObject['metadata'], ports: ApplyPorts): Promise<Applied> {
+export async function applyObject(
+  wanted: KubeObject,
+  owner: KubeObject['metadata'],
+  ports: ApplyPorts,
+): Promise<Applied> {
   const { client, cluster, contested } = ports;
   const type = cluster.typeOf(wanted);
-  if (type === undefined) return refused('ApplyFailed', `The API server knows no ${wanted.kind} (${wanted.apiVersion}).`);
+  if (type === undefined)
+    return refused('ApplyFailed', `The API server knows no ${wanted.kind} (${wanted.apiVersion}).`);
   const cached = cluster.child(wanted);
   // What is not in the cache may still be there: foreign, not labelled, or too new.
   const live = cached ?? (await client.find(type, wanted.metadata));
@@ -61,7 +66,12 @@ export async function applyObject(wanted: KubeObject, owner: KubeObject['metadat
   return write(wanted, live, type, ports);
 }
 
-async function write(wanted: KubeObject, live: KubeObject | undefined, type: ResourceType, ports: ApplyPorts): Promise<Applied> {
+async function write(
+  wanted: KubeObject,
+  live: KubeObject | undefined,
+  type: ResourceType,
+  ports: ApplyPorts,
+): Promise<Applied> {
   const { client, cluster, contested } = ports;
   try {
     // Without force an object that somebody else made a moment ago is not taken over.
@@ -80,13 +90,17 @@ async function write(wanted: KubeObject, live: KubeObject | undefined, type: Res
 /** A refusal that a repetition would not change; undefined for any other error. */
 function refusalOf(wanted: KubeObject, error: unknown): Problem | undefined {
   if (!(error instanceof KubeError) || isNotFound(error)) return undefined;
-  const isFinal = error.status === 400 || error.status === 422 || (error.status === 403 && error.reason === 'Forbidden');
+  const isFinal =
+    error.status === 400 || error.status === 422 || (error.status === 403 && error.reason === 'Forbidden');
   if (!isFinal) return undefined;
   return { reason: 'ApplyFailed', message: `The API server refused ${nameOf(wanted)}: ${error.message}` };
 }
 
 function conflict(live: KubeObject): Applied {
-  return refused('NameConflict', `${live.kind} ${live.metadata.name} exists and is not part of this environment; rename or delete it, or choose another name for the resource.`);
+  return refused(
+    'NameConflict',
+    `${live.kind} ${live.metadata.name} exists and is not part of this environment; rename or delete it, or choose another name for the resource.`,
+  );
 }
 
 function refused(reason: string, message: string): Applied {

@@ -51,7 +51,10 @@ export class Cluster {
   #signal: AbortSignal = new AbortController().signal;
 
   /** `changed` is told the key of the environment that a changed object belongs to. */
-  constructor(options: ClusterOptions, told: { resourceChanged: (key: string) => void; childChanged: (key: string) => void }) {
+  constructor(
+    options: ClusterOptions,
+    told: { resourceChanged: (key: string) => void; childChanged: (key: string) => void },
+  ) {
     this.#options = options;
     this.#changed = told.childChanged;
     this.#resourceChanged = told.resourceChanged;
@@ -64,7 +67,8 @@ export class Cluster {
     this.#watch(POD, OURS);
     for (const kind of this.#options.childKinds) if (kind.optional !== true) this.#watch(kind, OURS);
     await this.discover();
-    await Promise.all([...this.#watched.values()].flatMap(({ reflectors }) => reflectors.map(({ synced }) => synced)));
+    const filled = [...this.#watched.values()].flatMap(({ reflectors }) => reflectors.map(({ synced }) => synced));
+    await Promise.race([Promise.all(filled), aborted(signal)]);
   }
 
   /** Looks for optional kinds that the server has by now and begins to watch them. Returns whether there are any. */
@@ -87,7 +91,9 @@ export class Cluster {
 
   /** The kinds of children that are watched. */
   kinds(): ResourceType[] {
-    return [...this.#watched.values()].map(({ type }) => type).filter(({ kind }) => kind !== 'Pod' && kind !== 'CollabEditor');
+    return [...this.#watched.values()]
+      .map(({ type }) => type)
+      .filter(({ kind }) => kind !== 'Pod' && kind !== 'CollabEditor');
   }
 
   typeOf({ apiVersion, kind }: { apiVersion: string; kind: string }): ResourceType | undefined {
@@ -149,7 +155,10 @@ export class Cluster {
   /** Milliseconds of silence by kind. */
   silence(): Map<string, number> {
     return new Map(
-      [...this.#watched.values()].map(({ type, reflectors }) => [type.kind, Math.max(...reflectors.map((one) => one.silentFor)) / 1000]),
+      [...this.#watched.values()].map(({ type, reflectors }) => [
+        type.kind,
+        Math.max(...reflectors.map((one) => one.silentFor)) / 1000,
+      ]),
     );
   }
 
@@ -161,7 +170,14 @@ export class Cluster {
     const reflectors = scopes.map((namespace) => {
       const scoped = namespace === undefined ? cache : forwardTo(cache);
       const selection = { namespace, labelSelector };
-      return new Reflector({ client: this.#options.client, type, selection, cache: scoped, trim, onEvent: (event) => this.#options.onEvent?.(type.kind, event) });
+      return new Reflector({
+        client: this.#options.client,
+        type,
+        selection,
+        cache: scoped,
+        trim,
+        onEvent: (event) => this.#options.onEvent?.(type.kind, event),
+      });
     });
     this.#watched.set(watchName(type), { type, cache, reflectors });
     for (const reflector of reflectors) void reflector.run(this.#signal);
@@ -178,7 +194,8 @@ export class Cluster {
   }
 
   #secretChanged(secret: ObjectKey): void {
-    for (const { metadata } of this.resources()) if (metadata.namespace === secret.namespace) this.#changed(keyOf(metadata));
+    for (const { metadata } of this.resources())
+      if (metadata.namespace === secret.namespace) this.#changed(keyOf(metadata));
   }
 
   #route(type: ResourceType, object: KubeObject | undefined): void {
@@ -210,7 +227,10 @@ function trim(object: KubeObject): KubeObject {
   const managedFields = object.metadata.managedFields?.flatMap(trimEntry);
   const annotations = { ...object.metadata.annotations };
   delete annotations['kubectl.kubernetes.io/last-applied-configuration'];
-  return { ...object, metadata: { ...object.metadata, annotations, ...(managedFields !== undefined && { managedFields }) } };
+  return {
+    ...object,
+    metadata: { ...object.metadata, annotations, ...(managedFields !== undefined && { managedFields }) },
+  };
 }
 
 function trimEntry(entry: ManagedFieldsEntry): ManagedFieldsEntry[] {

@@ -9,7 +9,7 @@ import type { Outcome } from './reconcile.ts';
 
 export interface ControllerOptions {
   queue: WorkQueue;
-  ports: Pick<Ports, 'log'>;
+  log: Ports['log'];
   reconcile: (key: ObjectKey) => Promise<Outcome>;
   workers: number;
   metrics?: ControllerMetrics;
@@ -36,7 +36,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
 
 /** Errors of one key delay that key alone, each time longer. */
 async function reconcileOne(key: string, options: ControllerOptions): Promise<void> {
-  const { queue, metrics, ports } = options;
+  const { queue, metrics, log } = options;
   const clock = options.clock ?? systemClock;
   const startedAt = clock.now();
   const seconds = () => (clock.now() - startedAt) / 1000;
@@ -50,7 +50,7 @@ async function reconcileOne(key: string, options: ControllerOptions): Promise<vo
     const waitMs = queue.addRateLimited(key, asked);
     metrics?.reconciled('error', seconds());
     if (!(error instanceof KubeError)) metrics?.panicked();
-    ports.log.error({ key, err: error, retryInMs: Math.round(waitMs) }, 'Reconcile failed');
+    log.error({ key, err: error, retryInMs: Math.round(waitMs) }, 'Reconcile failed');
   }
 }
 

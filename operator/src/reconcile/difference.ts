@@ -10,7 +10,15 @@ export interface Difference {
 }
 
 const IDENTITY = new Set(['apiVersion', 'kind', 'status']);
-const VOLATILE = new Set(['managedFields', 'resourceVersion', 'uid', 'creationTimestamp', 'generation', 'annotations', 'ownerReferences']);
+const VOLATILE = new Set([
+  'managedFields',
+  'resourceVersion',
+  'uid',
+  'creationTimestamp',
+  'generation',
+  'annotations',
+  'ownerReferences',
+]);
 const KEYS = ['name', 'containerPort', 'port', 'mountPath', 'topologyKey', 'key', 'ip'];
 
 /** Fields of `wanted` that differ in `live`. What only `live` has belongs to others and is no difference. */
@@ -32,10 +40,12 @@ function compare(wanted: unknown, live: unknown, path: string, found: Difference
   if (isObject(wanted) && isObject(live)) {
     for (const [name, value] of Object.entries(wanted)) compare(value, live[name], `${path}.${name}`, found);
   } else if (Array.isArray(wanted) && Array.isArray(live) && wanted.every(isObject)) {
-    for (const [index, item] of wanted.entries()) compare(item, sameItem(item, live, index), `${path}[${labelOf(item, index)}]`, found);
+    for (const [index, item] of wanted.entries())
+      compare(item, sameItem(item, live, index), `${path}[${labelOf(item, index)}]`, found);
     if (live.length > wanted.length) found.push({ field: `${path}[]`, live: live.length, wanted: wanted.length });
   } else if (!isEqual(wanted, live)) {
-    if (!(isObject(wanted) && Object.keys(wanted).length === 0 && live === undefined)) found.push({ field: path, live, wanted });
+    if (!(isObject(wanted) && Object.keys(wanted).length === 0 && live === undefined))
+      found.push({ field: path, live, wanted });
   }
 }
 
@@ -53,6 +63,8 @@ function labelOf(item: Record<string, unknown>, index: number): string {
 /** `0.1` and `100m` are one amount. */
 function isEqual(wanted: unknown, live: unknown): boolean {
   if (canonicalJson(wanted) === canonicalJson(live)) return true;
-  const [a, b] = [wanted, live].map((value) => (typeof value === 'string' || typeof value === 'number' ? quantityValue(value) : Number.NaN));
+  const [a, b] = [wanted, live].map((value) =>
+    typeof value === 'string' || typeof value === 'number' ? quantityValue(value) : Number.NaN,
+  );
   return a !== undefined && a === b;
 }

@@ -12,9 +12,13 @@ import type { KubeObject } from '../kube/types.ts';
 const LIMIT = 200;
 
 /** What a rollout would change, field by field. Reads only caches; Secrets show as missing or there. */
-export function driftOf(turn: Pick<Turn, 'raw' | 'resource' | 'desired'>, { cluster }: Pick<Ports, 'cluster'>): Drift[] {
+export function driftOf(
+  turn: Pick<Turn, 'raw' | 'resource' | 'desired'>,
+  { cluster }: Pick<Ports, 'cluster'>,
+): Drift[] {
   const drift: Drift[] = [];
-  for (const { manifest } of turn.desired.secrets) if (cluster.child(manifest) === undefined) drift.push({ object: titleOf(manifest), field: '' });
+  for (const { manifest } of turn.desired.secrets)
+    if (cluster.child(manifest) === undefined) drift.push({ object: titleOf(manifest), field: '' });
   for (const manifest of manifests(turn.desired)) {
     const live = cluster.child(manifest);
     const fields = live === undefined ? [''] : changedFields(withHash(manifest), live);

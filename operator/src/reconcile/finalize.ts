@@ -19,7 +19,11 @@ export function needsFinalizer({ spec }: CollabEditor): boolean {
 }
 
 /** Sets or takes off the finalizer as the spec has it. Returns the resource as it then is. */
-export async function keepFinalizer(raw: KubeObject, resource: CollabEditor, { client, cluster }: Ports): Promise<KubeObject> {
+export async function keepFinalizer(
+  raw: KubeObject,
+  resource: CollabEditor,
+  { client, cluster }: Ports,
+): Promise<KubeObject> {
   const present = raw.metadata.finalizers ?? [];
   if (present.includes(FINALIZER) === needsFinalizer(resource)) return raw;
   const finalizers = needsFinalizer(resource) ? [...present, FINALIZER] : present.filter((one) => one !== FINALIZER);
@@ -27,7 +31,10 @@ export async function keepFinalizer(raw: KubeObject, resource: CollabEditor, { c
 }
 
 /** Clears the external stores of a resource that is being deleted, then lets it go. Returns when to come again, if at all. */
-export async function finalize(turn: Pick<Turn, 'raw' | 'resource' | 'referenced'>, ports: Ports): Promise<number | undefined> {
+export async function finalize(
+  turn: Pick<Turn, 'raw' | 'resource' | 'referenced'>,
+  ports: Ports,
+): Promise<number | undefined> {
   const { raw, resource } = turn;
   const present = raw.metadata.finalizers ?? [];
   if (!present.includes(FINALIZER)) return undefined;
@@ -39,23 +46,38 @@ export async function finalize(turn: Pick<Turn, 'raw' | 'resource' | 'referenced
       ports.events.record(raw, { type: 'Warning', reason: 'CleanupFailed', action: 'Finalize', note });
       return 15_000;
     }
-    ports.events.record(raw, { type: 'Warning', reason: 'CleanupGivenUp', action: 'Finalize', note: `What the environment has in external stores stays there. ${note}` });
+    ports.events.record(raw, {
+      type: 'Warning',
+      reason: 'CleanupGivenUp',
+      action: 'Finalize',
+      note: `What the environment has in external stores stays there. ${note}`,
+    });
   }
-  await writeFinalizers(raw, present.filter((one) => one !== FINALIZER), ports);
+  await writeFinalizers(
+    raw,
+    present.filter((one) => one !== FINALIZER),
+    ports,
+  );
   ports.log.info({ namespace: namespaceOf(resource), name: resource.metadata.name }, 'External stores cleared');
   return undefined;
 }
 
 async function dropAll(turn: Pick<Turn, 'resource' | 'referenced'>, ports: Ports): Promise<string[]> {
   const { resource } = turn;
-  const sources: AccountSources = { resource, data: secretData(turn, ports.cluster), host: (store) => ports.storeHost(resource, store) };
+  const sources: AccountSources = {
+    resource,
+    data: secretData(turn, ports.cluster),
+    host: (store) => ports.storeHost(resource, store),
+  };
   const external = (store: 'postgres' | 'redis' | 'rabbitmq') => resource.spec[store].external !== undefined;
   const checks = await Promise.all([
     external('postgres') ? drop(databaseRequest(sources), (request) => ports.stores.dropDatabase(request)) : done,
     external('redis') ? drop(cacheRequest(sources), (request) => ports.stores.dropCache(request)) : done,
     external('rabbitmq') ? drop(brokerRequest(sources), (request) => ports.stores.dropBroker(request)) : done,
   ]);
-  return checks.flatMap((check) => (check.state === 'failed' ? [check.problem.message] : check.state === 'waiting' ? ['A Secret is missing.'] : []));
+  return checks.flatMap((check) =>
+    check.state === 'failed' ? [check.problem.message] : check.state === 'waiting' ? ['A Secret is missing.'] : [],
+  );
 }
 
 const done: Check = { state: 'ok' };
@@ -64,7 +86,11 @@ async function drop<T>(request: T | undefined, ask: (request: T) => Promise<Chec
   return request === undefined ? { state: 'waiting' } : ask(request);
 }
 
-async function writeFinalizers(raw: KubeObject, finalizers: string[], { client, cluster }: Pick<Ports, 'client' | 'cluster'>): Promise<KubeObject> {
+async function writeFinalizers(
+  raw: KubeObject,
+  finalizers: string[],
+  { client, cluster }: Pick<Ports, 'client' | 'cluster'>,
+): Promise<KubeObject> {
   const { namespace, name, resourceVersion } = raw.metadata;
   const written = await client.patch(COLLAB_EDITOR, { namespace, name }, { metadata: { finalizers, resourceVersion } });
   cluster.wrote(written);

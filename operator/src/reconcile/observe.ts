@@ -23,7 +23,12 @@ export async function observe(raw: KubeObject, resource: CollabEditor, ports: Po
     referenced,
     facts,
     desired: desired({ resource, release, facts }),
-    checks: { postgres: { state: 'waiting' }, redis: { state: 'waiting' }, rabbitmq: { state: 'waiting' }, topology: { state: 'waiting' } },
+    checks: {
+      postgres: { state: 'waiting' },
+      redis: { state: 'waiting' },
+      rabbitmq: { state: 'waiting' },
+      topology: { state: 'waiting' },
+    },
     problems,
     drift: [],
     again: undefined,
@@ -38,7 +43,10 @@ export function refresh(turn: Turn, { cluster, release }: Ports): void {
 }
 
 /** A Secret of the resource's namespace: its own children's, or one that it names. */
-export function secretData(turn: Pick<Turn, 'resource' | 'referenced'>, cluster: Pick<Cluster, 'child'>): (name: string) => SecretData | undefined {
+export function secretData(
+  turn: Pick<Turn, 'resource' | 'referenced'>,
+  cluster: Pick<Cluster, 'child'>,
+): (name: string) => SecretData | undefined {
   return (name) => {
     const metadata = { namespace: namespaceOf(turn.resource), name };
     const own = cluster.child({ ...SECRET, metadata });
@@ -65,13 +73,17 @@ function referenceProblems(resource: CollabEditor, referenced: ReadonlyMap<strin
     }
     const missing = keys.filter((key) => data[key] === undefined);
     if (missing.length > 0) {
-      problems.push({ reason: 'SecretKeyMissing', message: `Secret ${name}, named by ${field}, lacks ${missing.join(', ')}.` });
+      problems.push({
+        reason: 'SecretKeyMissing',
+        message: `Secret ${name}, named by ${field}, lacks ${missing.join(', ')}.`,
+      });
     }
   }
   for (const store of storeNames) {
     const name = resource.spec[store].external?.secretName;
     const wrong = name === undefined ? [] : externalProblems(store, referenced.get(name) ?? {});
-    if (wrong.length > 0) problems.push({ reason: 'SecretInvalid', message: `Secret ${name ?? ''}: ${wrong.join('; ')}.` });
+    if (wrong.length > 0)
+      problems.push({ reason: 'SecretInvalid', message: `Secret ${name ?? ''}: ${wrong.join('; ')}.` });
   }
   return problems;
 }
@@ -95,8 +107,11 @@ function placeOf(resource: object): string | undefined {
   const type = textAt(spec, 'exposure', 'type') ?? 'Ingress';
   if (type === 'None') return undefined;
   const host = textAt(spec, 'exposure', 'host') ?? 'no host';
-  if (type === 'Ingress') return `Ingress class ${textAt(spec, 'exposure', 'ingress', 'className') ?? '(default)'}, ${host}`;
-  return `Gateway ${listAt(spec, 'exposure', 'gateway', 'parentRefs').map((ref) => textAt(ref, 'name')).join(', ')}, ${host}`;
+  if (type === 'Ingress')
+    return `Ingress class ${textAt(spec, 'exposure', 'ingress', 'className') ?? '(default)'}, ${host}`;
+  return `Gateway ${listAt(spec, 'exposure', 'gateway', 'parentRefs')
+    .map((ref) => textAt(ref, 'name'))
+    .join(', ')}, ${host}`;
 }
 
 function isBefore(a: KubeObject['metadata'], b: CollabEditor['metadata']): boolean {
@@ -108,11 +123,22 @@ function factsOf(resource: CollabEditor, referenced: ReadonlyMap<string, SecretD
   const key = { namespace: namespaceOf(resource), name: resource.metadata.name };
   const secretHashes: Record<string, Record<string, string>> = {};
   for (const [name, data] of referenced) secretHashes[name] = keyHashes(data);
-  for (const child of cluster.children(key)) if (child.kind === 'Secret') secretHashes[child.metadata.name] = keyHashes(decodeSecret(child));
+  for (const child of cluster.children(key))
+    if (child.kind === 'Secret') secretHashes[child.metadata.name] = keyHashes(decodeSecret(child));
   return {
     installed: {
-      httpRoute: cluster.has({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', plural: '', namespaced: true }),
-      podMonitor: cluster.has({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PodMonitor', plural: '', namespaced: true }),
+      httpRoute: cluster.has({
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'HTTPRoute',
+        plural: '',
+        namespaced: true,
+      }),
+      podMonitor: cluster.has({
+        apiVersion: 'monitoring.coreos.com/v1',
+        kind: 'PodMonitor',
+        plural: '',
+        namespaced: true,
+      }),
     },
     address: addressOf(key, cluster),
     secretHashes,
@@ -133,9 +159,16 @@ function replicasOf(resource: CollabEditor, namespace: string, cluster: Cluster)
   const replicas: Facts['replicas'] = {};
   for (const service of serviceNames) {
     if (resource.spec.services[service].autoscaling === undefined) continue;
-    const live = cluster.child({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { namespace, name: serviceName(resource, service) } });
+    const live = cluster.child({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { namespace, name: serviceName(resource, service) },
+    });
     if (live === undefined) continue;
-    const scaledByOther = live.metadata.managedFields?.some(({ manager, operation }) => manager !== FIELD_MANAGER || operation !== 'Apply') ?? false;
+    const scaledByOther =
+      live.metadata.managedFields?.some(
+        ({ manager, operation }) => manager !== FIELD_MANAGER || operation !== 'Apply',
+      ) ?? false;
     replicas[service] = scaledByOther ? null : (numberAt(live, 'spec', 'replicas') ?? null);
   }
   return replicas;
@@ -144,11 +177,16 @@ function replicasOf(resource: CollabEditor, namespace: string, cluster: Cluster)
 function volumesOf(resource: CollabEditor, namespace: string, cluster: Cluster): Facts['volumes'] {
   const volumes: Partial<Record<StoreName, VolumeClaim>> = {};
   for (const store of storeNames) {
-    const live = cluster.child({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { namespace, name: storeName(resource, store) } });
+    const live = cluster.child({
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { namespace, name: storeName(resource, store) },
+    });
     const [claim] = listAt(live, 'spec', 'volumeClaimTemplates');
     const storage = textAt(claim, 'spec', 'resources', 'requests', 'storage');
     const storageClassName = textAt(claim, 'spec', 'storageClassName');
-    if (storage !== undefined) volumes[store] = { storage, ...(storageClassName !== undefined && { storageClassName }) };
+    if (storage !== undefined)
+      volumes[store] = { storage, ...(storageClassName !== undefined && { storageClassName }) };
   }
   return volumes;
 }
@@ -157,7 +195,8 @@ function externalOf(resource: CollabEditor, referenced: ReadonlyMap<string, Secr
   const external: Facts['external'] = {};
   for (const store of storeNames) {
     const data = referenced.get(resource.spec[store].external?.secretName ?? '');
-    if (data !== undefined) external[store] = { admin: data['adminUri'] !== undefined, ca: data['ca.crt'] !== undefined };
+    if (data !== undefined)
+      external[store] = { admin: data['adminUri'] !== undefined, ca: data['ca.crt'] !== undefined };
   }
   return external;
 }

@@ -20,7 +20,10 @@ export type Step =
 /** The object as it is applied: with the hash of itself. */
 export function withHash(manifest: Manifest): KubeObject {
   const { annotations } = manifest.metadata;
-  return { ...manifest, metadata: { ...manifest.metadata, annotations: { ...annotations, [APPLIED_HASH]: hashOf(manifest) } } };
+  return {
+    ...manifest,
+    metadata: { ...manifest.metadata, annotations: { ...annotations, [APPLIED_HASH]: hashOf(manifest) } },
+  };
 }
 
 /** The hash that an object carries. */
@@ -33,7 +36,11 @@ export function appliedHash({ metadata }: KubeObject): string | undefined {
  * that are still ours (shows what others changed). `contested` fields are taken from us by the server at once, by a
  * webhook for instance, and are let go.
  */
-export function planStep(wanted: KubeObject, live: KubeObject | undefined, contested: ReadonlySet<string> = new Set()): Step {
+export function planStep(
+  wanted: KubeObject,
+  live: KubeObject | undefined,
+  contested: ReadonlySet<string> = new Set(),
+): Step {
   if (live === undefined) return { step: 'create' };
   if (live.metadata.deletionTimestamp !== undefined) return { step: 'wait' };
   const hash = `metadata.annotations.${APPLIED_HASH}`;
@@ -54,6 +61,7 @@ export function ownershipOf(live: KubeObject, owner: KubeObject['metadata'], ins
   if (owners.some(({ uid }) => uid === owner.uid)) return 'ours';
   if (owners.some(({ kind, name }) => kind === 'CollabEditor' && name === owner.name)) return 'leaving';
   const labels = live.metadata.labels ?? {};
-  const labelled = labels['app.kubernetes.io/managed-by'] === FIELD_MANAGER && labels['app.kubernetes.io/instance'] === instance;
+  const labelled =
+    labels['app.kubernetes.io/managed-by'] === FIELD_MANAGER && labels['app.kubernetes.io/instance'] === instance;
   return owners.length === 0 && labelled ? 'ours' : 'foreign';
 }

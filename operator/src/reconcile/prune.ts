@@ -6,7 +6,10 @@ import type { KubeObject } from '../kube/types.ts';
 
 /** Deletes the children that are wanted no more. Only what this very resource owns; retained objects are not owned by it. */
 export async function prune(turn: Turn, { client, cluster }: Ports): Promise<boolean> {
-  for (const surplus of surplusOf(turn, cluster.children({ namespace: namespaceOf(turn.resource), name: turn.resource.metadata.name }))) {
+  for (const surplus of surplusOf(
+    turn,
+    cluster.children({ namespace: namespaceOf(turn.resource), name: turn.resource.metadata.name }),
+  )) {
     const type = cluster.typeOf(surplus);
     const { uid } = surplus.metadata;
     if (type === undefined || uid === undefined) continue;
@@ -28,6 +31,14 @@ export function surplusOf({ raw, desired }: Pick<Turn, 'raw' | 'desired'>, child
   );
 }
 
-function nameOf({ apiVersion, kind, metadata }: { apiVersion: string; kind: string; metadata: { name: string } }): string {
+function nameOf({
+  apiVersion,
+  kind,
+  metadata,
+}: {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string };
+}): string {
   return `${apiVersion}/${kind}/${metadata.name}`;
 }

@@ -27,13 +27,15 @@ export async function reconcile(key: ObjectKey, ports: Ports): Promise<Outcome> 
   if (raw === undefined) return settled;
   const resource = understood(raw, ports);
   if (resource === undefined) return settled;
-  if (raw.metadata.deletionTimestamp !== undefined) return { againMs: await finalize(await observe(raw, resource, ports), ports) };
+  if (raw.metadata.deletionTimestamp !== undefined)
+    return { againMs: await finalize(await observe(raw, resource, ports), ports) };
 
   const turn = await observe(raw, resource, ports);
   if (resource.spec.paused) turn.drift = driftOf(turn, ports);
   else await carryOut(turn, ports);
   await writeStatus(turn, ports);
-  if (turn.written.length > 0) ports.log.info({ namespace: key.namespace, name: key.name, written: turn.written }, 'Reconciled');
+  if (turn.written.length > 0)
+    ports.log.info({ namespace: key.namespace, name: key.name, written: turn.written }, 'Reconciled');
   return { againMs: resource.spec.paused ? undefined : (turn.again ?? CHECK_AGAIN_MS) };
 }
 
@@ -54,7 +56,10 @@ function understood(raw: KubeObject, { events, log }: Ports): CollabEditor | und
     return parse(raw);
   } catch (error) {
     if (!(error instanceof InvalidResource)) throw error;
-    log.error({ namespace: raw.metadata.namespace, name: raw.metadata.name, problems: error.problems }, 'The resource is not valid');
+    log.error(
+      { namespace: raw.metadata.namespace, name: raw.metadata.name, problems: error.problems },
+      'The resource is not valid',
+    );
     events.record(raw, { type: 'Warning', reason: 'InvalidSpec', action: 'Reconcile', note: error.message });
     return undefined;
   }

@@ -19,7 +19,18 @@ const STORE_RETRY_MS = 3_000;
 /** One step of the rollout: puts right what it is about and says whether the next one may go. */
 type Step = (turn: Turn, ports: Ports) => Promise<boolean>;
 
-const steps: Step[] = [accepted, secrets, base, exposure, stores, accountsAndTopology, migration, services, monitoring, prune];
+const steps: Step[] = [
+  accepted,
+  secrets,
+  base,
+  exposure,
+  stores,
+  accountsAndTopology,
+  migration,
+  services,
+  monitoring,
+  prune,
+];
 
 /** Goes as far as it can. What an earlier rollout made keeps running where this one stops. */
 export async function rollOut(turn: Turn, ports: Ports): Promise<void> {
@@ -35,15 +46,26 @@ async function secrets(turn: Turn, ports: Ports): Promise<boolean> {
   const seed = await seedOf(turn, ports);
   if (seed === undefined) return false;
   const sources = { seed, data: secretData(turn, ports.cluster) };
+  const adopted: string[] = [];
   for (const spec of turn.desired.secrets) {
     // Of a Secret that the cache does not know yet the live contents count: a password is never made twice.
     const live = await findSecret(spec.manifest, ports);
-    const data = (name: string) => (name === spec.manifest.metadata.name && live !== undefined ? decodeSecret(live) : sources.data(name));
+    const data = (name: string) =>
+      name === spec.manifest.metadata.name && live !== undefined ? decodeSecret(live) : sources.data(name);
     const contents = secretContents(spec, { seed, data });
     if (!(await applySecret(spec.manifest, encodeSecret(contents), live, { turn, ports }))) return false;
+    if (live !== undefined && spec.retained) adopted.push(spec.manifest.metadata.name);
   }
+  tellAdopted(adopted, turn, ports);
   refresh(turn, ports);
   return true;
+}
+
+/** A new resource of an earlier one's name takes up what that one left: its volumes and what opens them. */
+function tellAdopted(names: string[], { raw, resource }: Turn, { events }: Ports): void {
+  if (names.length === 0 || resource.status !== undefined) return;
+  const note = `Takes up what an earlier CollabEditor ${resource.metadata.name} left: the volumes that Secrets ${names.join(', ')} open.`;
+  events.record(raw, { type: 'Normal', reason: 'Adopted', action: 'Reconcile', note });
 }
 
 /** The seed of all generated passwords, in a Secret that is made once and never written again. */
@@ -52,7 +74,10 @@ async function seedOf(turn: Turn, ports: Ports): Promise<string | undefined> {
   const live = await findSecret(manifest, ports);
   const seed = live === undefined ? newSeed() : decodeSecret(live)[SEED_KEY];
   if (seed === undefined) {
-    turn.problems.push({ reason: 'SecretKeyMissing', message: `Secret ${manifest.metadata.name} has lost its key ${SEED_KEY}; delete it and a new one is made.` });
+    turn.problems.push({
+      reason: 'SecretKeyMissing',
+      message: `Secret ${manifest.metadata.name} has lost its key ${SEED_KEY}; delete it and a new one is made.`,
+    });
     return undefined;
   }
   const applied = await applySecret(manifest, encodeSecret({ [SEED_KEY]: seed }), live, { turn, ports });
@@ -61,8 +86,14 @@ async function seedOf(turn: Turn, ports: Ports): Promise<string | undefined> {
 
 function seedManifest({ resource, desired }: Turn): Manifest {
   const name = `${resource.metadata.name}-seed`;
-  const like = desired.secrets.find(({ retained }) => retained === (resource.spec.deletionPolicy === 'Retain')) ?? desired.secrets[0];
-  const { ownerReferences, ...metadata } = like?.manifest.metadata ?? { name, namespace: namespaceOf(resource), labels: {} };
+  const like =
+    desired.secrets.find(({ retained }) => retained === (resource.spec.deletionPolicy === 'Retain')) ??
+    desired.secrets[0];
+  const { ownerReferences, ...metadata } = like?.manifest.metadata ?? {
+    name,
+    namespace: namespaceOf(resource),
+    labels: {},
+  };
   const retained = resource.spec.deletionPolicy === 'Retain';
   const labels = { ...metadata.labels, 'app.kubernetes.io/name': 'seed', 'app.kubernetes.io/component': 'environment' };
   const owned = retained || ownerReferences === undefined ? {} : { ownerReferences };
@@ -76,7 +107,12 @@ async function findSecret(manifest: Manifest, { cluster, client }: Ports): Promi
 }
 
 /** A Secret is written only on top of the version that its contents were computed from. */
-async function applySecret(manifest: Manifest, data: Record<string, string>, live: KubeObject | undefined, of: { turn: Turn; ports: Ports }): Promise<boolean> {
+async function applySecret(
+  manifest: Manifest,
+  data: Record<string, string>,
+  live: KubeObject | undefined,
+  of: { turn: Turn; ports: Ports },
+): Promise<boolean> {
   const wanted = withHash({ ...manifest, data });
   const resourceVersion = live?.metadata.resourceVersion;
   if (resourceVersion !== undefined) wanted.metadata.resourceVersion = resourceVersion;
@@ -98,19 +134,29 @@ async function stores(turn: Turn, ports: Ports): Promise<boolean> {
 /** Roles, users and topology. A store that is away stops only what was never there before: see `migration` and `services`. */
 async function accountsAndTopology(turn: Turn, ports: Ports): Promise<boolean> {
   const { resource, checks } = turn;
-  const sources: AccountSources = { resource, data: secretData(turn, ports.cluster), host: (store) => ports.storeHost(resource, store) };
+  const sources: AccountSources = {
+    resource,
+    data: secretData(turn, ports.cluster),
+    host: (store) => ports.storeHost(resource, store),
+  };
   const broker = brokerRequest(sources);
   [checks.postgres, checks.redis, checks.rabbitmq] = await Promise.all([
     check('postgres', databaseRequest(sources), (request) => ports.stores.database(request), { turn, ports }),
     check('redis', cacheRequest(sources), (request) => ports.stores.cache(request), { turn, ports }),
     check('rabbitmq', broker, (request) => ports.stores.broker(request), { turn, ports }),
   ]);
-  if (checks.rabbitmq.state === 'ok') checks.topology = await check('rabbitmq', broker, (request) => ports.stores.topology(request), { turn, ports });
-  if (Object.values(checks).some(({ state }) => state !== 'ok')) comeAgain(turn, STORE_RETRY_MS);
+  if (checks.rabbitmq.state === 'ok')
+    checks.topology = await check('rabbitmq', broker, (request) => ports.stores.topology(request), { turn, ports });
+  if (Object.values(checks).some(({ state }) => state === 'failed')) comeAgain(turn, STORE_RETRY_MS);
   return true;
 }
 
-async function check<T>(store: StoreName, request: Wanted<T>, ask: (request: T) => Promise<Check>, { turn, ports }: { turn: Turn; ports: Ports }): Promise<Check> {
+async function check<T>(
+  store: StoreName,
+  request: Wanted<T>,
+  ask: (request: T) => Promise<Check>,
+  { turn, ports }: { turn: Turn; ports: Ports },
+): Promise<Check> {
   if (request === undefined || !isStarted(turn.resource, store, ports)) return { state: 'waiting' };
   return ask(request);
 }
@@ -119,7 +165,10 @@ async function check<T>(store: StoreName, request: Wanted<T>, ask: (request: T) 
 function isStarted(resource: CollabEditor, store: StoreName, { cluster }: Ports): boolean {
   if (resource.spec[store].managed === undefined) return true;
   const metadata = { namespace: namespaceOf(resource), name: storeName(resource, store) };
-  return (numberAt(cluster.child({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata }), 'status', 'readyReplicas') ?? 0) > 0;
+  return (
+    (numberAt(cluster.child({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata }), 'status', 'readyReplicas') ??
+      0) > 0
+  );
 }
 
 /** The Job is made once the database is ready; a finished one counts even while the database is away. */
@@ -131,7 +180,9 @@ async function migration(turn: Turn, ports: Ports): Promise<boolean> {
 }
 
 function isComplete(job: KubeObject | undefined): boolean {
-  return listAt(job, 'status', 'conditions').some((condition) => textAt(condition, 'type') === 'Complete' && textAt(condition, 'status') === 'True');
+  return listAt(job, 'status', 'conditions').some(
+    (condition) => textAt(condition, 'type') === 'Complete' && textAt(condition, 'status') === 'True',
+  );
 }
 
 /** The first services wait for the topology; later ones roll out whatever the broker does. */

@@ -70,7 +70,11 @@ function passwordOf({ secret, key }: KeyReference, _from: string, sources: Secre
   return value === undefined || value === '' ? derivePassword(sources.seed, `${secret}/${key}`) : value;
 }
 
-function externalUri(source: KeySource & { kind: 'external' }, name: string, sources: SecretSources): string | undefined {
+function externalUri(
+  source: KeySource & { kind: 'external' },
+  name: string,
+  sources: SecretSources,
+): string | undefined {
   const data = sources.data(source.secretName);
   if (data === undefined) return undefined;
   const admin = data['adminUri']?.trim();

@@ -14,7 +14,12 @@ export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
   if (canonicalJson(before) === canonicalJson(after)) return after;
   const { apiVersion, kind, metadata } = turn.raw;
   const { namespace, name } = metadata;
-  const written = await ports.client.applyStatus(COLLAB_EDITOR, { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) }, status: after });
+  const written = await ports.client.applyStatus(COLLAB_EDITOR, {
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace !== undefined && { namespace }) },
+    status: after,
+  });
   ports.cluster.wrote(written);
   announce(turn.raw, before, after, ports);
   return after;

@@ -76,7 +76,8 @@ export class Management implements AsyncDisposable {
         body: body === undefined ? null : JSON.stringify(body),
       });
     } catch (error) {
-      const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no answer';
+      const code =
+        error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no answer';
       throw new ManagementError(0, code);
     }
   }

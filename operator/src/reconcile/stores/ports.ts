@@ -66,5 +66,8 @@ export function failed(reason: string, message: string): Check {
 /** A check that is as wanted, with a remark where everybody shares one account. */
 export function ok(shared: boolean, what: string): Check {
   if (!shared) return { state: 'ok' };
-  return { state: 'ok', note: { reason: 'SharedCredentials', message: `All services share one ${what}, since the Secret has no adminUri.` } };
+  return {
+    state: 'ok',
+    note: { reason: 'SharedCredentials', message: `All services share one ${what}, since the Secret has no adminUri.` },
+  };
 }

@@ -180,7 +180,8 @@ function sqlState(error: unknown): string {
 function databaseProblem(error: unknown): Check {
   if (error instanceof InUse) return failed('StoreInUse', error.message);
   const code = sqlState(error);
-  if (code.startsWith('28')) return failed('AuthenticationFailed', "PostgreSQL refused the administrator's credentials.");
+  if (code.startsWith('28'))
+    return failed('AuthenticationFailed', "PostgreSQL refused the administrator's credentials.");
   if (code === '3D000') return failed('DatabaseMissing', 'The database that the URI names does not exist.');
   if (code === '42501') return failed('NotAllowed', 'The PostgreSQL role of the URI may not make roles or schemas.');
   if (code === '57P03') return { state: 'waiting' };

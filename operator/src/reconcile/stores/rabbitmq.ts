@@ -16,7 +16,10 @@ export async function setUpBroker(request: BrokerRequest): Promise<Check> {
   return withManagement(request, async (management) => {
     const foreign = await claim(management, request);
     if (foreign !== undefined) {
-      return failed('StoreInUse', `The virtual host ${request.virtualHost} belongs to the environment ${foreign} already.`);
+      return failed(
+        'StoreInUse',
+        `The virtual host ${request.virtualHost} belongs to the environment ${foreign} already.`,
+      );
     }
     if (request.accounts !== undefined) {
       await makeUsers(management, request.accounts);
@@ -69,7 +72,11 @@ async function makeUsers(management: Management, accounts: Record<ServiceName, A
   }
 }
 
-async function makePermissions(management: Management, virtualHost: string, accounts: Record<ServiceName, Account>): Promise<void> {
+async function makePermissions(
+  management: Management,
+  virtualHost: string,
+  accounts: Record<ServiceName, Account>,
+): Promise<void> {
   const known = await management.get('vhosts', virtualHost, 'permissions');
   for (const service of serviceNames) {
     const { user } = accounts[service];
@@ -99,7 +106,13 @@ async function claim(management: Management, { virtualHost, owner }: BrokerReque
 async function makeExchange(management: Management, virtualHost: string, found: unknown): Promise<string[]> {
   const known = named(found, 'exchanges', EXCHANGE);
   if (known === undefined) {
-    await management.put(['exchanges', virtualHost, EXCHANGE], { type: 'topic', durable: true, auto_delete: false, internal: false, arguments: {} });
+    await management.put(['exchanges', virtualHost, EXCHANGE], {
+      type: 'topic',
+      durable: true,
+      auto_delete: false,
+      internal: false,
+      arguments: {},
+    });
     return [];
   }
   return textAt(known, 'type') === 'topic' ? [] : [`exchange ${EXCHANGE}`];
@@ -110,7 +123,11 @@ async function makeQueues(management: Management, virtualHost: string, found: un
   for (const queue of queues) {
     const known = named(found, 'queues', queue.name);
     if (known === undefined) {
-      await management.put(['queues', virtualHost, queue.name], { durable: true, auto_delete: false, arguments: queue.arguments });
+      await management.put(['queues', virtualHost, queue.name], {
+        durable: true,
+        auto_delete: false,
+        arguments: queue.arguments,
+      });
     } else if (Object.entries(queue.arguments).some(([key, value]) => textAt(known, 'arguments', key) !== value)) {
       wrong.push(`queue ${queue.name}`);
     }
@@ -122,7 +139,11 @@ async function makePolicies(management: Management, virtualHost: string, found: 
   for (const { name, pattern, priority, definition } of policies) {
     const known = named(found, 'policies', name);
     const wanted = { pattern, definition, priority, 'apply-to': 'queues' };
-    if (isObject(known) && Object.entries(wanted).every(([key, value]) => canonicalJson(known[key]) === canonicalJson(value))) continue;
+    if (
+      isObject(known) &&
+      Object.entries(wanted).every(([key, value]) => canonicalJson(known[key]) === canonicalJson(value))
+    )
+      continue;
     await management.put(['policies', virtualHost, name], wanted);
   }
 }
@@ -136,7 +157,11 @@ async function makeBindings(management: Management, virtualHost: string, found: 
         textAt(binding, 'destination') === queue &&
         textAt(binding, 'routing_key') === routingKey,
     );
-    if (!known) await management.post(['bindings', virtualHost, 'e', EXCHANGE, 'q', queue], { routing_key: routingKey, arguments: {} });
+    if (!known)
+      await management.post(['bindings', virtualHost, 'e', EXCHANGE, 'q', queue], {
+        routing_key: routingKey,
+        arguments: {},
+      });
   }
 }
 
@@ -144,7 +169,10 @@ function named(definitions: unknown, kind: string, name: string): unknown {
   return listAt(definitions, kind).find((entry) => textAt(entry, 'name') === name);
 }
 
-async function withManagement(request: BrokerRequest, work: (management: Management) => Promise<Check>): Promise<Check> {
+async function withManagement(
+  request: BrokerRequest,
+  work: (management: Management) => Promise<Check>,
+): Promise<Check> {
   await using management = new Management(request.managementUri, request.ca);
   try {
     return await work(management);
@@ -158,6 +186,7 @@ function brokerProblem(error: unknown): Check {
   if (error.status === 401 || error.status === 403) {
     return failed('AuthenticationFailed', "RabbitMQ's management API refused the administrator's credentials.");
   }
-  if (error.status === 0) return failed('Unreachable', `RabbitMQ's management API can't be reached (${error.message}).`);
+  if (error.status === 0)
+    return failed('Unreachable', `RabbitMQ's management API can't be reached (${error.message}).`);
   return failed('BrokerRefused', `RabbitMQ's management API answered ${error.status} to ${error.message}.`);
 }

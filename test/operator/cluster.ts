@@ -1,0 +1,86 @@
+/** A real API server with the resource installed, for tests of the operator. Workload controllers are played by `play.ts`. */
+import { readFileSync } from 'node:fs';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parse } from 'yaml';
+import { KubeClient } from '../../operator/src/kube/client.ts';
+import { Credentials } from '../../operator/src/kube/credentials.ts';
+import type { KubeObject, ResourceType } from '../../operator/src/kube/types.ts';
+import { startApiServer } from '../cluster/src/api.ts';
+
+export const NAMESPACE: ResourceType = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
+export const CRD: ResourceType = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+
+/** One request as the client made it. */
+export interface Seen {
+  method: string;
+  path: string;
+  status: number;
+}
+
+export interface TestCluster extends AsyncDisposable {
+  /** The test's own hands; its requests are not counted. */
+  client: KubeClient;
+  kubeconfigPath: string;
+  /** A client under another name whose requests are listed. */
+  clientFor: (fieldManager: string) => { client: KubeClient; seen: Seen[] };
+  /** Makes a namespace of its own. */
+  namespace: (name: string) => Promise<string>;
+}
+
+let count = 0;
+
+export async function startCluster(): Promise<TestCluster> {
+  const server = await startApiServer();
+  const config = new KubeConfig();
+  config.loadFromString(server.kubeconfig);
+  const opened: KubeClient[] = [];
+  const clientFor = (fieldManager: string) => {
+    const seen: Seen[] = [];
+    const observe = (request: Seen) => seen.push(request);
+    const client = new KubeClient({ credentials: new Credentials(config), userAgent: 'test', fieldManager, observe });
+    opened.push(client);
+    return { client, seen };
+  };
+  const { client } = clientFor('somebody');
+  await client.create(CRD, parse(readFileSync('crds/collabeditors.yaml', 'utf8')));
+  await until('the resource is served', async () => (await client.discover('collabeditor.dev/v1alpha1')).length > 0);
+  return {
+    client,
+    kubeconfigPath: server.kubeconfigPath,
+    clientFor,
+    namespace: async (prefix) => {
+      const name = `${prefix}-${(count += 1)}`;
+      await client.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+      return name;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(opened.map((one) => one.close()));
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Asks until the answer is neither false nor undefined. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+  seconds = 20,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A CollabEditor. */
+export function environment(namespace: string, name: string, spec: Record<string, unknown> = {}): KubeObject {
+  return { apiVersion: 'collabeditor.dev/v1alpha1', kind: 'CollabEditor', metadata: { namespace, name }, spec };
+}

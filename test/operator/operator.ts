@@ -1,0 +1,60 @@
+/** The operator inside a test: real caches, queue and reconcile; stores as the test has them. */
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { releaseFrom } from '../../operator/src/api/release.ts';
+import { createOperator } from '../../operator/src/reconcile/operator.ts';
+import type { Stores } from '../../operator/src/reconcile/stores/ports.ts';
+import type { Seen, TestCluster } from './cluster.ts';
+
+export interface TestOperator extends AsyncDisposable {
+  /** Requests to the API server, in order. */
+  seen: Seen[];
+  /** How many reconciles have ended. */
+  turns: () => Promise<number>;
+}
+
+export async function startOperator(cluster: TestCluster, namespace: string, stores: Stores): Promise<TestOperator> {
+  const { client, seen } = cluster.clientFor('collabeditor-operator');
+  const registry = new Registry();
+  const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
+  const operator = createOperator({
+    client,
+    namespaces: [namespace],
+    release: releaseFrom({}, '0.1.0'),
+    stores,
+    storeHost: () => '127.0.0.1',
+    log,
+    registry,
+  });
+  const stop = new AbortController();
+  await operator.start(stop.signal);
+  const running = operator.control(stop.signal);
+  return {
+    seen,
+    turns: async () => {
+      const metric = await registry.getSingleMetric('controller_runtime_reconcile_total')?.get();
+      return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort();
+      await running;
+      await operator.flush();
+      await client.close();
+    },
+  };
+}
+
+/** Stores that are always as wanted; each answer can be replaced. */
+export function contentStores(replaced: Partial<Stores> = {}): Stores {
+  const ok = async () => ({ state: 'ok' }) as const;
+  return {
+    database: ok,
+    cache: ok,
+    broker: ok,
+    topology: ok,
+    dropDatabase: ok,
+    dropCache: ok,
+    dropBroker: ok,
+    ...replaced,
+  };
+}

@@ -1,0 +1,21 @@
+/** A CollabEditor and what it calls for, as plain data. */
+import { parse } from '../../operator/src/api/parse.ts';
+import { releaseFrom } from '../../operator/src/api/release.ts';
+import type { CollabEditor } from '../../operator/src/api/types.ts';
+import { noFacts } from '../../operator/src/resources/types.ts';
+import type { DesiredInput, Facts } from '../../operator/src/resources/types.ts';
+
+export const release = releaseFrom({}, '0.3.0');
+
+export function sample(spec: Record<string, unknown> = {}, metadata: Record<string, unknown> = {}): CollabEditor {
+  return parse({
+    apiVersion: 'collabeditor.dev/v1alpha1',
+    kind: 'CollabEditor',
+    metadata: { name: 'team', namespace: 'space', uid: 'b5f0', generation: 1, ...metadata },
+    spec,
+  });
+}
+
+export function sampleInput(spec: Record<string, unknown> = {}, facts: Partial<Facts> = {}): DesiredInput {
+  return { resource: sample(spec), release, facts: { ...noFacts, ...facts } };
+}

@@ -25,6 +25,8 @@ export interface Session {
   next(match: string | ((frame: Frame) => boolean), deadlineMs?: number): Promise<Frame>;
   /** Edits at the version that the client has, until it is acknowledged; answers the ack. */
   edit(edit: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number }, id?: string): Promise<Frame>;
+  /** An edit of one's own was acknowledged. */
+  apply(edit: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number }): void;
   /** Sends undo or redo and waits for the ack or the error. */
   undo(type?: 'undo' | 'redo', id?: string): Promise<Frame>;
   closed(): Promise<{ code: number; reason: string }>;
@@ -89,9 +91,10 @@ export function openSession(url: string, token: string, options: SessionOptions 
     async edit(edit, id) {
       session.send({ ...edit, version: session.version, ...(id === undefined ? {} : { id }) });
       const answer = await session.next(({ type }) => type === 'ack' || type === 'error' || type === 'out_of_sync');
-      if (answer.type === 'ack' && answer['duplicate'] !== true) session.text = edited(session.text, edit);
+      if (answer.type === 'ack' && answer['duplicate'] !== true) session.apply(edit);
       return answer;
     },
+    apply: (edit) => void (session.text = edited(session.text, edit)),
     async undo(type = 'undo', id) {
       session.send({ type, ...(id === undefined ? {} : { id }) });
       return session.next((frame) => frame.type === 'ack' || frame.type === 'error');

@@ -35,6 +35,8 @@ export interface Waiting {
   readonly after: Tip;
   readonly base: number | null;
   readonly payload: string;
+  /** What is remembered under its id. */
+  readonly known: KnownEdit | null;
 }
 
 /**
@@ -87,13 +89,12 @@ export function append(document: Document, draft: Draft, author: { userId: strin
     inverse: draft.changes.invert(tip.text),
   };
   document.tip = after(tip, row);
-  document.waiting.push({ row, after: document.tip, base: draft.base, payload: draft.payload });
+  const { base, payload, editId } = draft;
+  const known = editId === null ? null : { userId: row.userId, clientId: row.clientId, editId, version: row.version, base, payload };
+  document.waiting.push({ row, after: document.tip, base, payload, known });
   const history = historyAtTip(document, row.userId);
   if (history) document.tipHistories.set(row.userId, advance(history, row));
-  if (draft.editId !== null) {
-    const known = { ...author, editId: draft.editId, version: row.version, base: draft.base, payload: draft.payload };
-    document.ids.set(editKey(known), known);
-  }
+  if (known) document.ids.set(editKey(known), known);
 }
 
 /** The first `count` waiting edits are committed. */
@@ -112,8 +113,9 @@ export function applyRows(document: Document, rows: readonly Row[]): void {
 
 /** Takes back the waiting edits behind the first `keep`, as if they had not been accepted. */
 export function takeBack(document: Document, keep: number): void {
-  for (const { row } of document.waiting.splice(keep)) {
-    if (row.editId !== null) document.ids.delete(editKey({ ...row, editId: row.editId }));
+  for (const { known } of document.waiting.splice(keep)) {
+    // PostgreSQL may know the id meanwhile; that stays.
+    if (known && document.ids.get(editKey(known)) === known) document.ids.delete(editKey(known));
   }
   resetTip(document);
 }

@@ -38,13 +38,13 @@ export function step(hub: Hub, event: HubEvent, now: number): Effect[] {
     case 'lagging':
       return withSession(hub, event.sessionId, (session) => (event.lagging ? fallBehind(hub, session) : catchUp(hub, session)));
     case 'committed':
-      return committed(hub, now);
+      return welcomeAfter(hub, committed(hub, now), now);
     case 'lost':
       return lost(hub, event.known);
     case 'rejected':
-      return rejected(hub, now);
+      return welcomeAfter(hub, rejected(hub, now), now);
     case 'failed':
-      return failed(hub, event.unknown, now);
+      return welcomeAfter(hub, failed(hub, event.unknown, now), now);
     case 'rows':
       return welcomeAfter(hub, rowsRead(hub, event, now), now);
     default:

@@ -75,7 +75,11 @@ export interface World extends AsyncDisposable {
 const log = createLogger({ service: 'test', pod: 'test', level: 'silent' });
 const peerToken = 'realtime-service-token';
 
-export async function startWorld(databaseUrl: string, amqpUrl: string): Promise<World> {
+export async function startWorld(
+  databaseUrl: string,
+  amqpUrl: string,
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<World> {
   const users = await playUserService();
   const verifier = createVerifier({ issuer, log, jwksUrl: `${users.url}/auth/.well-known/jwks.json` });
   const texts = await playRealtimeService(verifier);
@@ -89,8 +93,9 @@ export async function startWorld(databaseUrl: string, amqpUrl: string): Promise<
     REALTIME_SERVICE_URL: texts.url,
     TRASH_SWEEP_INTERVAL: '1h',
     LOG_LEVEL: 'silent',
+    ...overrides,
   };
-  await migrate(definition, env);
+  await migrate(definition, { ...env, DATABASE_URL: databaseUrl });
   const clock = { shiftMs: 0, now: () => Date.now() + clock.shiftMs };
   const service = await startService(definition, env, { clock });
   const db = createPool(databaseUrl, { schema: definition.schema, log });

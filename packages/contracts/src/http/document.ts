@@ -46,6 +46,9 @@ const UserParams = Type.Object({ id: Id, userId: Id });
 const Shared = Type.Union([Permission, Type.Object({ invitation: Invitation })]);
 const etag = { ETag: 'Strong' };
 
+/** What a request with an Idempotency-Key can meet. */
+const repeated = ['request_in_progress', 'idempotency_key_reused'] as const;
+
 /** What every route of one document can answer. */
 const hidden = failures('unauthenticated', 'not_found');
 const refused = failures('unauthenticated', 'not_found', 'forbidden');
@@ -62,7 +65,7 @@ export const documentRoutes = {
     bodyLimit: MAX_TEXT_BODY_BYTES,
     answers: {
       201: answer('The document', DocumentView, { Location: 'Its path', ...etag }),
-      ...failures('malformed_json', 'unauthenticated', 'payload_too_large', 'invalid_request'),
+      ...failures('malformed_json', 'unauthenticated', 'payload_too_large', 'invalid_request', ...repeated),
     },
   }),
   list: route({
@@ -100,7 +103,7 @@ export const documentRoutes = {
     answers: {
       200: answer('The document', DocumentView, etag),
       ...refused,
-      ...failures('malformed_json', 'precondition_failed', 'invalid_request'),
+      ...failures('malformed_json', 'precondition_failed', 'invalid_request', 'document_trashed'),
     },
   }),
   remove: route({
@@ -119,7 +122,11 @@ export const documentRoutes = {
     access: 'user',
     summary: 'Take out of the trash',
     params: IdParams,
-    answers: { 200: answer('The document', DocumentView, etag), ...refused },
+    answers: {
+      200: answer('The document', DocumentView, etag),
+      ...refused,
+      ...failures(...repeated, 'invalid_request'),
+    },
   }),
   share: route({
     id: 'shareDocument',
@@ -133,7 +140,7 @@ export const documentRoutes = {
       200: answer('Changed', Shared),
       201: answer('New', Shared),
       ...refused,
-      ...failures('malformed_json', 'is_owner', 'invalid_request'),
+      ...failures('malformed_json', 'is_owner', 'invalid_request', 'document_trashed', ...repeated),
     },
   }),
   permissions: route({
@@ -194,7 +201,7 @@ export const documentRoutes = {
     answers: {
       200: answer('The document', DocumentView, etag),
       ...refused,
-      ...failures('malformed_json', 'is_owner', 'invalid_request'),
+      ...failures('malformed_json', 'is_owner', 'invalid_request', 'document_trashed', ...repeated),
     },
   }),
   createLink: route({
@@ -208,7 +215,7 @@ export const documentRoutes = {
     answers: {
       201: answer('The token, told once', Type.Object({ token: Type.String(), role: SharedRole })),
       ...refused,
-      ...failures('malformed_json', 'invalid_request'),
+      ...failures('malformed_json', 'invalid_request', 'document_trashed'),
     },
   }),
   removeLink: route({
@@ -230,7 +237,7 @@ export const documentRoutes = {
     answers: {
       200: answer('The document', DocumentView, etag),
       ...hidden,
-      ...failures('malformed_json', 'invalid_request'),
+      ...failures('malformed_json', 'invalid_request', ...repeated),
     },
   }),
   getContent: route({
@@ -266,6 +273,7 @@ export const documentRoutes = {
         'invalid_request',
         'precondition_required',
         'unavailable',
+        'document_trashed',
       ),
     },
   }),
@@ -290,7 +298,14 @@ export const documentRoutes = {
     answers: {
       200: answer('Applied', VersionAnswer),
       ...refused,
-      ...failures('malformed_json', 'version_compacted', 'invalid_request', 'unavailable'),
+      ...failures(
+        'malformed_json',
+        'version_compacted',
+        'invalid_request',
+        'unavailable',
+        'document_trashed',
+        ...repeated,
+      ),
     },
   }),
 };

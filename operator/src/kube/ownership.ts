@@ -55,7 +55,9 @@ function withoutIdentity(metadata: JsonObject): JsonObject {
 function collectLost(desired: unknown, owned: unknown, path: string, lost: string[]): void {
   if (desired === undefined || desired === null) return;
   if (!isObject(owned)) {
-    if (!isEmptyObject(desired)) lost.push(path);
+    // A field is told by its last part: a parent of which nothing is left is not in the set of owned fields.
+    if (isObject(desired)) for (const [name, value] of Object.entries(desired)) collectLost(value, undefined, `${path}.${name}`, lost);
+    else lost.push(path);
     return;
   }
   // An owned leaf: a scalar, or a list or map that is owned as a whole.
@@ -96,8 +98,4 @@ function ownedItem(item: JsonObject, owned: JsonObject): [string, JsonObject | u
   if (best !== undefined && best.matches > 0) return [best.label, best.fields];
   const name = item['name'];
   return [typeof name === 'string' ? `[name=${name}]` : '[]', undefined];
-}
-
-function isEmptyObject(value: unknown): boolean {
-  return isObject(value) && Object.values(value).every((field) => field === undefined || field === null);
 }

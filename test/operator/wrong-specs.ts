@@ -1,5 +1,5 @@
 /** Specs that are refused, with the field that the answer must name. The schema and the API server are held against the same list. */
-export const wrongSpecs: readonly { spec: Record<string, unknown>; field: string }[] = [
+const table: readonly { spec: Record<string, unknown>; field: string }[] = [
   { spec: { services: { user: { replicas: -1 } } }, field: 'spec.services.user.replicas' },
   { spec: { services: { user: { replicas: 'two' } } }, field: 'spec.services.user.replicas' },
   { spec: { services: { realtime: { maxConnections: 0 } } }, field: 'spec.services.realtime.maxConnections' },
@@ -40,5 +40,8 @@ export const wrongSpecs: readonly { spec: Record<string, unknown>; field: string
   { spec: { observability: { metrics: { type: 'Statsd' } } }, field: 'spec.observability.metrics.type' },
   { spec: { observability: { logs: true } }, field: 'spec.observability.logs' },
 ];
+
+/** The table, each row with its text for a test's name. */
+export const wrongSpecs = table.map((row) => ({ ...row, text: JSON.stringify(row.spec) }));
 
 export const wrongNames: readonly string[] = ['1team', 'a.b', 'team-', `a${'b'.repeat(40)}`];

@@ -88,9 +88,9 @@ export function choice<const W extends string>(
 }
 
 const matchExpression = Type.Object({
-  key: Type.String(),
+  key: Type.String({ description: 'Label.' }),
   operator: choice(['In', 'NotIn', 'Exists', 'DoesNotExist'], 'How the values are compared.'),
-  values: Type.Optional(Type.Array(Type.String(), { maxItems: 64 })),
+  values: Type.Optional(Type.Array(Type.String(), { description: 'Its values.', maxItems: 64 })),
 });
 
 export const labelSelector = (description: string) =>

@@ -34,5 +34,6 @@ format: node_modules/.installed ## let prettier write
 
 node_modules/.installed: package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js (any version from 20 on; the project brings its own 24)' >&2; exit 1; }
-	npm ci --no-audit --no-fund --loglevel=error
+	@# Not `npm ci`: it refuses a lock file that lacks other platforms' binaries, which not every registry has.
+	npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -19,7 +19,7 @@ export async function provideImages(target: Target, say: Say): Promise<Images> {
     component: string,
     dockerfile: string,
     args: Record<string, string>,
-    inputs: readonly string[],
+    input: string,
   ): Promise<string> =>
     target.provide({ component, dockerfile, args, inputs: [input], tag: contentHash([input, dockerfile]) }, say);
   images['operator'] = await provide('operator', 'Dockerfile.operator', {}, 'operator/image');

@@ -69,6 +69,11 @@ export class Author {
 
   async #reconnect(): Promise<void> {
     this.reconnects += 1;
-    this.session = await until('the realtime service to answer again', () => PlainSession.open(this.#options), 90_000, 100);
+    this.session = await until(
+      'the realtime service to answer again',
+      () => PlainSession.open(this.#options),
+      90_000,
+      100,
+    );
   }
 }

@@ -27,7 +27,8 @@ export class Mailbox implements AsyncDisposable {
             stream.on('data', (chunk: Buffer) => chunks.push(chunk));
             stream.on('end', () => {
               const raw = Buffer.concat(chunks).toString('utf8');
-              for (const { address } of session.envelope.rcptTo) self.mails.push({ to: address, messageId: header(raw, 'message-id'), text: decode(raw) });
+              for (const { address } of session.envelope.rcptTo)
+                self.mails.push({ to: address, messageId: header(raw, 'message-id'), text: decode(raw) });
               callback();
             });
           },
@@ -54,12 +55,14 @@ export class Mailbox implements AsyncDisposable {
   /** Every message once: no Message-ID came twice to one address. */
   repeated(): string[] {
     const seen = new Set<string>();
-    return this.mails.filter(({ to, messageId }) => {
-      const key = `${to} ${messageId}`;
-      const again = seen.has(key);
-      seen.add(key);
-      return again;
-    }).map(({ to, messageId }) => `${messageId} to ${to}`);
+    return this.mails
+      .filter(({ to, messageId }) => {
+        const key = `${to} ${messageId}`;
+        const again = seen.has(key);
+        seen.add(key);
+        return again;
+      })
+      .map(({ to, messageId }) => `${messageId} to ${to}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,5 +76,7 @@ function header(raw: string, name: string): string {
 
 /** Enough of quoted-printable to find a link in it. */
 function decode(raw: string): string {
-  return raw.replace(/=\r?\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return raw
+    .replace(/=\r?\n/g, '')
+    .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -15,7 +15,14 @@ interface Frame {
   readonly content?: string;
   readonly duplicate?: boolean;
   readonly code?: string;
-  readonly op?: { readonly type: 'insert' | 'delete'; readonly pos: number; readonly text?: string; readonly len?: number; readonly version: number; readonly more?: boolean };
+  readonly op?: {
+    readonly type: 'insert' | 'delete';
+    readonly pos: number;
+    readonly text?: string;
+    readonly len?: number;
+    readonly version: number;
+    readonly more?: boolean;
+  };
 }
 
 export interface SessionOptions {

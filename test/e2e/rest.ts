@@ -27,7 +27,11 @@ export function restClient(baseUrl: string, token?: string): Rest {
       });
       const text = await response.text();
       const json = (response.headers.get('content-type') ?? '').includes('json');
-      return { status: response.status, body: json && text !== '' ? JSON.parse(text) : text, headers: response.headers };
+      return {
+        status: response.status,
+        body: json && text !== '' ? JSON.parse(text) : text,
+        headers: response.headers,
+      };
     },
     as: (other) => restClient(baseUrl, other),
   };
@@ -41,8 +45,18 @@ export interface Account {
   readonly rest: Rest;
 }
 
-export async function register(anonymous: Rest, email: string, name: string, extra: Readonly<Record<string, string>> = {}): Promise<Account> {
-  const answer = await anonymous.call('POST', '/auth/register', { email, name, password: `correct horse ${name}`, ...extra });
+export async function register(
+  anonymous: Rest,
+  email: string,
+  name: string,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Account> {
+  const answer = await anonymous.call('POST', '/auth/register', {
+    email,
+    name,
+    password: `correct horse ${name}`,
+    ...extra,
+  });
   assert.equal(answer.status, 201, JSON.stringify(answer.body));
   return account(anonymous, email, answer.body);
 }

@@ -17,7 +17,10 @@ export function twoAuthors(edits: number): Trace {
 }
 
 interface TraceFile {
-  readonly txns: readonly { readonly agent: number; readonly patches: readonly (readonly [number, number, string])[] }[];
+  readonly txns: readonly {
+    readonly agent: number;
+    readonly patches: readonly (readonly [number, number, string])[];
+  }[];
 }
 
 /** The first `edits` edits, each author's in the author's own order; a replacement is a deletion and an insertion. */
@@ -39,7 +42,8 @@ function readTrace(file: string, edits: number): Trace {
 /** Two people who type words, sometimes jump, sometimes take back a few characters. */
 function generateTrace(edits: number): Trace {
   const random = generator(20261123);
-  const words = 'the quick brown fox jumps over a lazy dog while zwölf Boxkämpfer jagen 👩‍🚀 quer über den Sylter Deich'.split(' ');
+  const words =
+    'the quick brown fox jumps over a lazy dog while zwölf Boxkämpfer jagen 👩‍🚀 quer über den Sylter Deich'.split(' ');
   const byAuthor = [0, 1].map(() => {
     const list: Edit[] = [];
     let caret = 0;

@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Polls until `probe` answers something other than undefined; what it last threw or saw is in the error. */
-export async function until<T>(what: string, probe: () => Promise<T | undefined>, deadlineMs = 60_000, everyMs = 250): Promise<T> {
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T | undefined>,
+  deadlineMs = 60_000,
+  everyMs = 250,
+): Promise<T> {
   const deadline = Date.now() + deadlineMs;
   let last: unknown = 'nothing yet';
   for (;;) {

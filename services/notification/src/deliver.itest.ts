@@ -217,6 +217,32 @@ describe('failing mails', () => {
   });
 });
 
+describe('encryption', () => {
+  it('[NO17] is taken when it is offered, and the certificate is verified where a password is sent or TLS is asked for', async () => {
+    await using encrypting = await startMailServer({ startTls: true });
+    const service = await start({ SMTP_PORT: String(encrypting.port) });
+    await publish(verifyEvent());
+    await eventually(() => encrypting.messages.length === 1);
+    expect(encrypting.messages[0]?.encrypted).toBe(true);
+    await service[Symbol.asyncDispose]();
+    services = [];
+
+    const strict: Record<string, string>[] = [
+      { SMTP_PORT: String(encrypting.port), SMTP_USERNAME: 'team', SMTP_PASSWORD: 'secret' },
+      { SMTP_HOST: '', SMTP_URI: `smtp://127.0.0.1:${encrypting.port}?requireTLS=true` },
+      { SMTP_HOST: '', SMTP_URI: `smtp://team:secret@127.0.0.1:${encrypting.port}` },
+    ];
+    for (const env of strict) {
+      const verifying = await start(env);
+      await publish(verifyEvent());
+      await eventually(async () => (await counted(verifying))['retried'] === 1);
+      await verifying[Symbol.asyncDispose]();
+      services = [];
+    }
+    expect(encrypting.messages).toHaveLength(1);
+  });
+});
+
 describe('other messages', () => {
   it('[NO6, NO7] are buried when nothing can be done with them, and ignored when nothing is asked', async () => {
     const service = await start();

@@ -34,6 +34,7 @@ export function createMailer({ server, from, timeoutMs }: SmtpSettings): Mailer 
           secure: server.port === 465,
           ...(server.username === undefined ? {} : { auth: { user: server.username, pass: server.password ?? '' } }),
         }),
+    ...(mustVerify(server) ? {} : { tls: { rejectUnauthorized: false } }),
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
     socketTimeout: timeoutMs,
@@ -54,6 +55,16 @@ export function createMailer({ server, from, timeoutMs }: SmtpSettings): Mailer 
     },
     close: () => transport.close(),
   };
+}
+
+/**
+ * Where TLS is only taken when it is offered, whoever could forge a certificate could as well withhold the offer: then a
+ * certificate that nobody vouches for is still better than plain text. It is not where a password is sent or TLS is asked for.
+ */
+function mustVerify(server: SmtpSettings['server']): boolean {
+  if (!('uri' in server)) return server.port === 465 || server.username !== undefined;
+  const { protocol, port, username, searchParams } = new URL(server.uri);
+  return protocol === 'smtps:' || port === '465' || username !== '' || searchParams.get('requireTLS') === 'true';
 }
 
 /** The commands whose 5xx answer speaks of this recipient or this message; others speak of the connection, the login or the sender. */

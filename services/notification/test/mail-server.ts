@@ -7,6 +7,7 @@ export interface ReceivedMail {
   readonly from: string;
   readonly to: readonly string[];
   readonly source: string;
+  readonly encrypted: boolean;
 }
 
 export interface MailServer extends AsyncDisposable {
@@ -20,7 +21,8 @@ export interface MailServer extends AsyncDisposable {
   beforeAccepting: (() => Promise<void>) | undefined;
 }
 
-export async function startMailServer(): Promise<MailServer> {
+/** With `startTls` it offers TLS with a certificate that nobody vouches for. */
+export async function startMailServer(options: { startTls: boolean } = { startTls: false }): Promise<MailServer> {
   const state: Omit<MailServer, 'port' | typeof Symbol.asyncDispose> = {
     messages: [],
     refusals: 0,
@@ -39,7 +41,8 @@ export async function startMailServer(): Promise<MailServer> {
   };
   const server = new SMTPServer({
     authOptional: true,
-    disabledCommands: ['STARTTLS', 'AUTH'],
+    ...(options.startTls ? {} : { disabledCommands: ['STARTTLS', 'AUTH'] }),
+    onAuth: ({ username }, _session, done) => done(null, { user: username }),
     disableReverseLookup: true,
     onMailFrom: (_address, _session, done) => judge('mail', done),
     onRcptTo: (_address, _session, done) => judge('rcpt', done),
@@ -57,6 +60,7 @@ export async function startMailServer(): Promise<MailServer> {
             from: mailFrom === false ? '' : mailFrom.address,
             to: rcptTo.map(({ address }) => address),
             source: Buffer.concat(chunks).toString('utf8'),
+            encrypted: session.secure,
           });
           void (state.beforeAccepting?.() ?? Promise.resolve()).then(() => done());
         });

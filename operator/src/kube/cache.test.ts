@@ -3,7 +3,11 @@ import { byLabel, byOwner, Cache, type CacheChange } from './cache.ts';
 import type { KubeObject } from './types.ts';
 
 function object(name: string, resourceVersion: string, more: Partial<KubeObject['metadata']> = {}): KubeObject {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'n', name, uid: `uid-${name}`, resourceVersion, ...more } };
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'n', name, uid: `uid-${name}`, resourceVersion, ...more },
+  };
 }
 
 describe('the cache', () => {

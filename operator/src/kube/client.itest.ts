@@ -26,11 +26,21 @@ beforeAll(async () => {
 
 afterAll(async () => cluster[Symbol.asyncDispose]());
 
-const configMap = (namespace: string, name: string, data: Record<string, string>): KubeObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name }, data });
+const configMap = (namespace: string, name: string, data: Record<string, string>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { namespace, name },
+  data,
+});
 
 describe('the client', () => {
   it('[KR15] loses no field of a CustomResourceDefinition', async () => {
-    const type = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', plural: 'customresourcedefinitions', namespaced: false };
+    const type = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      plural: 'customresourcedefinitions',
+      namespaced: false,
+    };
     const crd = await ours.get(type, { name: 'collabeditors.collabeditor.dev' });
     expect(JSON.stringify(crd)).toContain('x-kubernetes-validations');
   });
@@ -40,8 +50,12 @@ describe('the client', () => {
     await ours.create(CONFIG_MAP, configMap(namespace, 'a', {}));
     const again = await ours.create(CONFIG_MAP, configMap(namespace, 'a', {})).catch((error: unknown) => error);
     expect(isAlreadyExists(again)).toBe(true);
-    expect(isNotFound(await ours.get(CONFIG_MAP, { namespace, name: 'b' }).catch((error: unknown) => error))).toBe(true);
-    const invalid = await ours.create(CONFIG_MAP, configMap(namespace, 'NOT A NAME', {})).catch((error: unknown) => error);
+    expect(isNotFound(await ours.get(CONFIG_MAP, { namespace, name: 'b' }).catch((error: unknown) => error))).toBe(
+      true,
+    );
+    const invalid = await ours
+      .create(CONFIG_MAP, configMap(namespace, 'NOT A NAME', {}))
+      .catch((error: unknown) => error);
     expect(invalid).toMatchObject({ code: 'status', status: 422, reason: 'Invalid' });
     expect(await ours.find(CONFIG_MAP, { namespace, name: 'b' })).toBeUndefined();
     expect(await ours.discover('example.com/v1')).toEqual([]);
@@ -61,7 +75,9 @@ describe('the client', () => {
   it('[KR18] applies without force only what nobody else owns', async () => {
     const namespace = await cluster.namespace('client');
     await cluster.client.create(CONFIG_MAP, configMap(namespace, 'a', { theirs: '1' }));
-    const refused = await ours.apply(CONFIG_MAP, configMap(namespace, 'a', { theirs: '2' }), { force: false }).catch((error: unknown) => error);
+    const refused = await ours
+      .apply(CONFIG_MAP, configMap(namespace, 'a', { theirs: '2' }), { force: false })
+      .catch((error: unknown) => error);
     expect(isConflict(refused)).toBe(true);
     const merged = await ours.apply(CONFIG_MAP, configMap(namespace, 'a', { ours: '3' }), { force: false });
     expect(merged['data']).toEqual({ theirs: '1', ours: '3' });
@@ -87,16 +103,33 @@ describe('ownership on a real server', () => {
         selector: { matchLabels: { app: 'a' } },
         template: {
           metadata: { labels: { app: 'a' } },
-          spec: { containers: [{ name: 'main', image: 'one', resources: { limits: { cpu: '0.1', memory: '1024Mi' } }, ports: [{ containerPort: 80 }] }] },
+          spec: {
+            containers: [
+              {
+                name: 'main',
+                image: 'one',
+                resources: { limits: { cpu: '0.1', memory: '1024Mi' } },
+                ports: [{ containerPort: 80 }],
+              },
+            ],
+          },
         },
       },
     };
     const written = await ours.apply(DEPLOYMENT, wanted);
     expect(at(written, 'spec', 'template', 'spec', 'containers', 0, 'resources', 'limits', 'cpu')).toBe('100m');
     expect(lostFields(wanted, written, 'us')).toEqual([]);
-    const annotated = await cluster.client.patch(DEPLOYMENT, { namespace, name: 'a' }, { metadata: { annotations: { note: 'x' } }, spec: { minReadySeconds: 5 } });
+    const annotated = await cluster.client.patch(
+      DEPLOYMENT,
+      { namespace, name: 'a' },
+      { metadata: { annotations: { note: 'x' } }, spec: { minReadySeconds: 5 } },
+    );
     expect(lostFields(wanted, annotated, 'us')).toEqual([]);
-    const changed = await cluster.client.patch(DEPLOYMENT, { namespace, name: 'a' }, { metadata: { labels: { app: null } }, spec: { replicas: 7 } });
+    const changed = await cluster.client.patch(
+      DEPLOYMENT,
+      { namespace, name: 'a' },
+      { metadata: { labels: { app: null } }, spec: { replicas: 7 } },
+    );
     expect(lostFields(wanted, changed, 'us').sort()).toEqual(['metadata.labels.app', 'spec.replicas']);
     expect(lostFields(wanted, await ours.apply(DEPLOYMENT, wanted), 'us')).toEqual([]);
   });
@@ -105,7 +138,8 @@ describe('ownership on a real server', () => {
 describe('the reflector on a real server', () => {
   it('[KR10] follows a namespace, also when it lists page by page', async () => {
     const namespace = await cluster.namespace('reflector');
-    for (let index = 0; index < 5; index += 1) await ours.create(CONFIG_MAP, configMap(namespace, `before-${index}`, {}));
+    for (let index = 0; index < 5; index += 1)
+      await ours.create(CONFIG_MAP, configMap(namespace, `before-${index}`, {}));
     const stop = new AbortController();
     const caches = [new Cache(), new Cache()] as const;
     const refusing = { list: ours.list.bind(ours), watch: refuseStreamedLists(ours) };
@@ -118,7 +152,12 @@ describe('the reflector on a real server', () => {
     await ours.delete(CONFIG_MAP, gone.metadata, { uid: gone.metadata.uid ?? '' });
     const wanted = ['after', 'before-1', 'before-2', 'before-3', 'before-4'];
     for (const cache of caches) {
-      const names = () => cache.all().map(({ metadata }) => metadata.name).filter((name) => name !== 'kube-root-ca.crt').sort();
+      const names = () =>
+        cache
+          .all()
+          .map(({ metadata }) => metadata.name)
+          .filter((name) => name !== 'kube-root-ca.crt')
+          .sort();
       await until('the cache is right', () => JSON.stringify(names()) === JSON.stringify(wanted));
     }
     stop.abort();
@@ -154,13 +193,16 @@ describe('the lease on a real server', () => {
 /** A server of before streamed lists. */
 function refuseStreamedLists(client: KubeClient): KubeClient['watch'] {
   return (type, selection, parameters, options) => {
-    if (parameters['sendInitialEvents'] !== undefined) throw new KubeError('status', 'sendInitialEvents is forbidden', { status: 422, reason: 'Invalid' });
+    if (parameters['sendInitialEvents'] !== undefined)
+      throw new KubeError('status', 'sendInitialEvents is forbidden', { status: 422, reason: 'Invalid' });
     return client.watch(type, selection, parameters, options);
   };
 }
 
 /** A client whose connections to the server go through a counter. */
-async function countingProxy(kubeconfigPath: string): Promise<AsyncDisposable & { client: KubeClient; connections: () => number }> {
+async function countingProxy(
+  kubeconfigPath: string,
+): Promise<AsyncDisposable & { client: KubeClient; connections: () => number }> {
   const config = new KubeConfig();
   config.loadFromFile(kubeconfigPath);
   const server = config.getCurrentCluster();

@@ -22,8 +22,16 @@ function setUp(fail = false) {
       return regarding;
     },
   };
-  const recorder = new EventRecorder({ client, controller: 'c', instance: 'i', clock, wallClock: () => new Date(clock.now()), onError: (error) => errors.push(error) });
-  const record = (reason: string) => recorder.record(regarding, { type: 'Warning', reason, action: 'Reconcile', note: 'because' });
+  const recorder = new EventRecorder({
+    client,
+    controller: 'c',
+    instance: 'i',
+    clock,
+    wallClock: () => new Date(clock.now()),
+    onError: (error) => errors.push(error),
+  });
+  const record = (reason: string) =>
+    recorder.record(regarding, { type: 'Warning', reason, action: 'Reconcile', note: 'because' });
   return { clock, created, patched, errors, recorder, record };
 }
 

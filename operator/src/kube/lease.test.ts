@@ -26,7 +26,8 @@ function leaseServer() {
       },
       replace: async (_type: unknown, object: KubeObject) => {
         reach();
-        if (object.metadata.resourceVersion !== stored?.metadata.resourceVersion) throw new KubeError('status', 'conflict', { status: 409, reason: 'Conflict' });
+        if (object.metadata.resourceVersion !== stored?.metadata.resourceVersion)
+          throw new KubeError('status', 'conflict', { status: 409, reason: 'Conflict' });
         return (stored = { ...object, metadata: { ...object.metadata, resourceVersion: String((version += 1)) } });
       },
     };
@@ -37,7 +38,14 @@ function leaseServer() {
 function candidate(server: ReturnType<typeof leaseServer>, clock: TestClock, identity: string) {
   const stop = new AbortController();
   const log: string[] = [];
-  const election = new LeaderElection({ client: server.clientFor(identity), namespace: 'n', name: 'lease', identity, clock, wallClock: () => new Date(0) });
+  const election = new LeaderElection({
+    client: server.clientFor(identity),
+    namespace: 'n',
+    name: 'lease',
+    identity,
+    clock,
+    wallClock: () => new Date(0),
+  });
   const done = election.run(stop.signal, async (held) => {
     log.push(`leads at ${clock.now()}`);
     await new Promise((resolve) => held.addEventListener('abort', resolve));

@@ -5,14 +5,21 @@ import type { KubeObject } from './types.ts';
 const desired: KubeObject = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',
-  metadata: { namespace: 'n', name: 'a', labels: { app: 'x' }, ownerReferences: [{ apiVersion: 'v1', kind: 'X', name: 'x', uid: 'u1' }] },
+  metadata: {
+    namespace: 'n',
+    name: 'a',
+    labels: { app: 'x' },
+    ownerReferences: [{ apiVersion: 'v1', kind: 'X', name: 'x', uid: 'u1' }],
+  },
   spec: {
     replicas: 2,
     selector: { matchLabels: { app: 'x' } },
     template: {
       spec: {
         volumes: [{ name: 'tmp', emptyDir: {} }],
-        containers: [{ name: 'main', image: 'one', resources: { limits: { cpu: '0.1' } }, ports: [{ containerPort: 80 }] }],
+        containers: [
+          { name: 'main', image: 'one', resources: { limits: { cpu: '0.1' } }, ports: [{ containerPort: 80 }] },
+        ],
       },
     },
   },
@@ -54,7 +61,10 @@ describe('lost fields', () => {
   it('[KR20] are told by their paths', () => {
     const changed = structuredClone(ours);
     Reflect.deleteProperty(changed['f:spec'], 'f:replicas');
-    Reflect.deleteProperty(changed['f:spec']['f:template']['f:spec']['f:containers']['k:{"name":"main"}'], 'f:resources');
+    Reflect.deleteProperty(
+      changed['f:spec']['f:template']['f:spec']['f:containers']['k:{"name":"main"}'],
+      'f:resources',
+    );
     Reflect.deleteProperty(changed['f:spec']['f:template']['f:spec'], 'f:volumes');
     expect(lostFields(desired, live(changed), 'us')).toEqual([
       'spec.replicas',
@@ -69,7 +79,11 @@ describe('lost fields', () => {
 
   it('[KR22] finds items of sets by their values', () => {
     const wanted: KubeObject = { apiVersion: 'v1', kind: 'X', metadata: { name: 'a', finalizers: ['one', 'two'] } };
-    const entry = { manager: 'us', operation: 'Apply', fieldsV1: { 'f:metadata': { 'f:finalizers': { 'v:"one"': {} } } } };
+    const entry = {
+      manager: 'us',
+      operation: 'Apply',
+      fieldsV1: { 'f:metadata': { 'f:finalizers': { 'v:"one"': {} } } },
+    };
     expect(lostFields(wanted, { ...wanted, metadata: { ...wanted.metadata, managedFields: [entry] } }, 'us')).toEqual([
       'metadata.finalizers["two"]',
     ]);

@@ -56,7 +56,8 @@ function collectLost(desired: unknown, owned: unknown, path: string, lost: strin
   if (desired === undefined || desired === null) return;
   if (!isObject(owned)) {
     // A field is told by its last part: a parent of which nothing is left is not in the set of owned fields.
-    if (isObject(desired)) for (const [name, value] of Object.entries(desired)) collectLost(value, undefined, `${path}.${name}`, lost);
+    if (isObject(desired))
+      for (const [name, value] of Object.entries(desired)) collectLost(value, undefined, `${path}.${name}`, lost);
     else lost.push(path);
     return;
   }

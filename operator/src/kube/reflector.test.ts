@@ -14,7 +14,10 @@ function object(name: string, resourceVersion: string): KubeObject {
 
 function bookmark(resourceVersion: string, end: boolean): WatchEvent {
   const annotations = end ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-  return { type: 'BOOKMARK', object: { ...object('', resourceVersion), metadata: { name: '', resourceVersion, ...annotations } } };
+  return {
+    type: 'BOOKMARK',
+    object: { ...object('', resourceVersion), metadata: { name: '', resourceVersion, ...annotations } },
+  };
 }
 
 /** What the server does with each watch, in order. The last one stays open until the end. */
@@ -36,7 +39,12 @@ function setUp(script: Script, list: KubeObject[] = []) {
       lists += 1;
       return { items: list, resourceVersion: '50' };
     },
-    watch: async function* (_type: ResourceType, _selection: unknown, parameters: Record<string, string>, { signal }: { signal: AbortSignal }): AsyncGenerator<WatchEvent> {
+    watch: async function* (
+      _type: ResourceType,
+      _selection: unknown,
+      parameters: Record<string, string>,
+      { signal }: { signal: AbortSignal },
+    ): AsyncGenerator<WatchEvent> {
       const steps = script[asked.length];
       asked.push(parameters);
       for (const step of steps ?? []) {
@@ -51,12 +59,21 @@ function setUp(script: Script, list: KubeObject[] = []) {
   return { clock, cache, asked, events, stop, done, reflector, lists: () => lists };
 }
 
-const names = (cache: Cache) => cache.all().map(({ metadata }) => metadata.name).sort();
+const names = (cache: Cache) =>
+  cache
+    .all()
+    .map(({ metadata }) => metadata.name)
+    .sort();
 
 describe('the reflector', () => {
   it('[KR10] is filled when the server marks the end of the list', async () => {
     const { cache, asked, reflector } = setUp([
-      [{ type: 'ADDED', object: object('a', '1') }, { type: 'ADDED', object: object('b', '2') }, bookmark('9', true), { type: 'DELETED', object: object('a', '10') }],
+      [
+        { type: 'ADDED', object: object('a', '1') },
+        { type: 'ADDED', object: object('b', '2') },
+        bookmark('9', true),
+        { type: 'DELETED', object: object('a', '10') },
+      ],
     ]);
     await reflector.synced;
     await turns();
@@ -66,7 +83,11 @@ describe('the reflector', () => {
 
   it('[KR10] forgets what a later list no longer has', async () => {
     const { cache, clock } = setUp([
-      [{ type: 'ADDED', object: object('a', '1') }, bookmark('9', true), new KubeError('status', 'gone', { status: 410 })],
+      [
+        { type: 'ADDED', object: object('a', '1') },
+        bookmark('9', true),
+        new KubeError('status', 'gone', { status: 410 }),
+      ],
       [{ type: 'ADDED', object: object('b', '11') }, bookmark('12', true)],
     ]);
     await turns();
@@ -76,7 +97,10 @@ describe('the reflector', () => {
   });
 
   it('[KR11] lists page by page where streamed lists are refused', async () => {
-    const { cache, clock, asked, lists } = setUp([[new KubeError('status', 'invalid', { status: 422 })], []], [object('a', '3')]);
+    const { cache, clock, asked, lists } = setUp(
+      [[new KubeError('status', 'invalid', { status: 422 })], []],
+      [object('a', '3')],
+    );
     await turns();
     await clock.advance(2000);
     expect(lists()).toBe(1);
@@ -87,7 +111,12 @@ describe('the reflector', () => {
 
   it('[KR12] goes on from the last version after an error, later each time', async () => {
     const broken = () => new KubeError('unreachable', 'reset');
-    const { clock, asked, events } = setUp([[bookmark('9', true), broken()], [broken()], [bookmark('20', false), broken()], []]);
+    const { clock, asked, events } = setUp([
+      [bookmark('9', true), broken()],
+      [broken()],
+      [bookmark('20', false), broken()],
+      [],
+    ]);
     await turns();
     const waits: (number | undefined)[] = [];
     for (let round = 0; round < 3; round += 1) {
@@ -100,7 +129,10 @@ describe('the reflector', () => {
   });
 
   it('[KR12] lists anew after 410, not without a wait', async () => {
-    const { clock, asked, events } = setUp([[bookmark('9', true), new KubeError('status', 'too old', { status: 410 })], []]);
+    const { clock, asked, events } = setUp([
+      [bookmark('9', true), new KubeError('status', 'too old', { status: 410 })],
+      [],
+    ]);
     await turns();
     expect(asked).toHaveLength(1);
     await clock.advance(clock.next ?? 0);

@@ -41,7 +41,9 @@ describe('PostgreSQL', () => {
     await expect(query(app, 'CREATE TABLE documents.more (id int)')).rejects.toMatchObject({ code: '42501' });
     const other = request.services[1];
     if (other === undefined) throw new Error('no service');
-    await expect(query(uriOf(database, other.app), 'SELECT id FROM users.things')).rejects.toMatchObject({ code: '42501' });
+    await expect(query(uriOf(database, other.app), 'SELECT id FROM users.things')).rejects.toMatchObject({
+      code: '42501',
+    });
   });
 
   it('[OC20] brings a lost role back and sets a changed password', async () => {
@@ -51,9 +53,15 @@ describe('PostgreSQL', () => {
     await query(uriOf(database), `DROP ROLE ${notification.app.user}`);
     expect(await stores.database(request)).toEqual({ state: 'ok' });
     await query(uriOf(database, notification.app), 'SELECT 1');
-    const changed = { ...request, services: request.services.map((service) => ({ ...service, app: { ...service.app, password: `new-${service.schema}'"` } })) };
+    const changed = {
+      ...request,
+      services: request.services.map((service) => ({
+        ...service,
+        app: { ...service.app, password: `new-${service.schema}'"` },
+      })),
+    };
     expect(await stores.database(changed)).toEqual({ state: 'ok' });
-    await query(uriOf(database, { ...notification.app, password: "new-notifications'\"" }), 'SELECT 1');
+    await query(uriOf(database, { ...notification.app, password: 'new-notifications\'"' }), 'SELECT 1');
     expect(await stores.database(request)).toEqual({ state: 'ok' });
   });
 
@@ -68,7 +76,10 @@ describe('PostgreSQL', () => {
     await query(admin.postgres, `CREATE DATABASE ${shared}`);
     const check = await stores.database({ ...databaseRequest(shared, 'ns/shared'), shared: true });
     expect(check).toMatchObject({ state: 'ok', note: { reason: 'SharedCredentials' } });
-    const rows = await query(uriOf(shared), "SELECT nspname FROM pg_namespace WHERE nspname IN ('users', 'documents', 'realtime', 'notifications')");
+    const rows = await query(
+      uriOf(shared),
+      "SELECT nspname FROM pg_namespace WHERE nspname IN ('users', 'documents', 'realtime', 'notifications')",
+    );
     expect(rows).toHaveLength(4);
     await query(admin.postgres, `DROP DATABASE ${shared} WITH (FORCE)`);
   });
@@ -76,14 +87,22 @@ describe('PostgreSQL', () => {
   it('[OC26] tells what is wrong without a secret', async () => {
     const away = await stores.database({ ...request, adminUri: 'postgresql://postgres:verysecret@127.0.0.1:1/collab' });
     expect(away).toMatchObject({ state: 'failed', problem: { reason: 'Unreachable' } });
-    const refused = await stores.database({ ...request, adminUri: uriOf(database, { user: 'postgres', password: 'verysecret' }) });
+    const refused = await stores.database({
+      ...request,
+      adminUri: uriOf(database, { user: 'postgres', password: 'verysecret' }),
+    });
     expect(refused).toMatchObject({ state: 'failed', problem: { reason: 'AuthenticationFailed' } });
     expect(JSON.stringify([away, refused])).not.toContain('verysecret');
   });
 
   it('[OC27] takes away what it made', async () => {
     expect(await stores.dropDatabase(request)).toEqual({ state: 'ok' });
-    expect(await query(uriOf(database), "SELECT nspname FROM pg_namespace WHERE nspname IN ('users', 'collabeditor_operator')")).toEqual([]);
+    expect(
+      await query(
+        uriOf(database),
+        "SELECT nspname FROM pg_namespace WHERE nspname IN ('users', 'collabeditor_operator')",
+      ),
+    ).toEqual([]);
     const roles = request.services.map(({ app }) => `'${app.user}'`).join(',');
     expect(await query(admin.postgres, `SELECT rolname FROM pg_roles WHERE rolname IN (${roles})`)).toEqual([]);
   });
@@ -116,7 +135,13 @@ describe('RabbitMQ', () => {
     expect(await stores.broker(request)).toEqual({ state: 'ok' });
     expect(await stores.topology(request)).toEqual({ state: 'ok' });
     const queues = await names('queues', virtualHost);
-    expect(queues).toEqual(['documents', 'notifications', 'notifications.dead', ...[1, 2, 3, 4, 5].map((n) => `notifications.retry.${n}`), 'users']);
+    expect(queues).toEqual([
+      'documents',
+      'notifications',
+      'notifications.dead',
+      ...[1, 2, 3, 4, 5].map((n) => `notifications.retry.${n}`),
+      'users',
+    ]);
     expect(await names('policies', virtualHost)).toContain('notifications.retry.1');
     const permissions = await management.get('permissions', virtualHost, `user-${run}`);
     expect(permissions).toMatchObject({ configure: '^$', write: '^collab\\.events$', read: '^users$' });
@@ -131,8 +156,17 @@ describe('RabbitMQ', () => {
     expect(await stores.topology(request)).toEqual({ state: 'ok' });
     expect(await names('queues', virtualHost)).toContain('notifications');
     const bindings = await management.get('exchanges', virtualHost, 'collab.events', 'bindings', 'source');
-    const keys = (Array.isArray(bindings) ? bindings : []).map((one: { destination: string; routing_key: string }) => `${one.destination} ${one.routing_key}`).sort();
-    expect(keys).toEqual(['documents document.changed', 'documents user.deleted', 'documents user.verified', 'notifications mail.*', 'notifications user.*', 'users user.invited']);
+    const keys = (Array.isArray(bindings) ? bindings : [])
+      .map((one: { destination: string; routing_key: string }) => `${one.destination} ${one.routing_key}`)
+      .sort();
+    expect(keys).toEqual([
+      'documents document.changed',
+      'documents user.deleted',
+      'documents user.verified',
+      'notifications mail.*',
+      'notifications user.*',
+      'users user.invited',
+    ]);
     expect(await names('policies', virtualHost)).toContain('notifications.retry.2');
     const uri = new URL(admin.management);
     [uri.username, uri.password] = [`user-${run}`, 'a'];
@@ -147,7 +181,10 @@ describe('RabbitMQ', () => {
   });
 
   it('[OC21] leaves the virtual host of another environment alone', async () => {
-    expect(await stores.broker({ ...request, owner: 'other/team' })).toMatchObject({ state: 'failed', problem: { reason: 'StoreInUse' } });
+    expect(await stores.broker({ ...request, owner: 'other/team' })).toMatchObject({
+      state: 'failed',
+      problem: { reason: 'StoreInUse' },
+    });
   });
 
   it('[OC26] tells a broker that is away', async () => {
@@ -170,7 +207,11 @@ describe('RabbitMQ', () => {
 
 describe('Redis', () => {
   const account = { user: 'realtime', password: `pw-${run}` };
-  const request: CacheRequest = { uri: admin.redis, ca: undefined, accounts: [{ account, rights: redisAcl('realtime') }] };
+  const request: CacheRequest = {
+    uri: admin.redis,
+    ca: undefined,
+    accounts: [{ account, rights: redisAcl('realtime') }],
+  };
 
   it('[OC25] lets a service reach its own keys and channels only', async () => {
     expect(await stores.cache(request)).toEqual({ state: 'ok' });
@@ -189,10 +230,16 @@ describe('Redis', () => {
   });
 
   it('[OC22, OC26] tells shared credentials, and a Redis that is away', async () => {
-    expect(await stores.cache({ ...request, accounts: [] })).toMatchObject({ state: 'ok', note: { reason: 'SharedCredentials' } });
+    expect(await stores.cache({ ...request, accounts: [] })).toMatchObject({
+      state: 'ok',
+      note: { reason: 'SharedCredentials' },
+    });
     const away = await stores.cache({ ...request, uri: 'redis://:verysecret@127.0.0.1:1' });
     expect(away).toMatchObject({ state: 'failed', problem: { reason: 'Unreachable' } });
-    const refused = await stores.cache({ ...request, uri: admin.redis.replace('redis://', 'redis://nobody:verysecret@') });
+    const refused = await stores.cache({
+      ...request,
+      uri: admin.redis.replace('redis://', 'redis://nobody:verysecret@'),
+    });
     expect(refused).toMatchObject({ state: 'failed', problem: { reason: 'AuthenticationFailed' } });
     expect(JSON.stringify([away, refused])).not.toContain('verysecret');
   });

@@ -1,4 +1,4 @@
-import { emailKey } from '@collabeditor/contracts';
+import { emailKey, type UserCard } from '@collabeditor/contracts';
 import type { Caller } from '@collabeditor/kit';
 import type { Context } from './context.ts';
 import { higherRole } from './rights.ts';
@@ -6,32 +6,28 @@ import { lockDocument } from './store/documents.ts';
 import { invitedTo, takeInvitation } from './store/invitations.ts';
 import { findPermission, grant } from './store/permissions.ts';
 
-/** A user whose address is proven. */
-export interface Addressee {
-  readonly userId: string;
-  readonly email: string;
-}
-
 /**
- * Claims what the caller is invited to, to one document or to all, if user-service says that the address is proven. The event
- * `user.verified` does the same, but a verified user shall not have to wait for it.
+ * Claims what the caller is invited to, to one document or to all. The event `user.verified` does the same, but a verified
+ * user shall not have to wait for it.
  */
 export async function claimForCaller(context: Context, caller: Caller, documentId?: string): Promise<boolean> {
   const open = await invitedTo(context.db, { emailKey: emailKey(caller.email), now: context.now(), documentId });
-  if (open.length === 0) return false;
-  const user = (await context.users.byIds([caller.userId])).get(caller.userId);
-  if (user === undefined || !user.verified) return false;
-  return claim(context, { userId: user.id, email: user.email }, documentId);
+  return open.length > 0 && claim(context, caller.userId, documentId);
 }
 
-/** Turns open invitations to a proven address into permissions, each document in a transaction of its own. */
-export async function claim(context: Context, addressee: Addressee, documentId?: string): Promise<boolean> {
-  const open = await invitedTo(context.db, { emailKey: emailKey(addressee.email), now: context.now(), documentId });
-  for (const id of open) await claimOne(context, addressee, id);
+/**
+ * Turns open invitations to the user's address into permissions, each document in a transaction of its own, if user-service
+ * says that the address is proven: neither a token nor an event that comes late says how it is now.
+ */
+export async function claim(context: Context, userId: string, documentId?: string): Promise<boolean> {
+  const user = (await context.users.byIds([userId])).get(userId);
+  if (user === undefined || !user.verified) return false;
+  const open = await invitedTo(context.db, { emailKey: emailKey(user.email), now: context.now(), documentId });
+  for (const id of open) await claimOne(context, user, id);
   return open.length > 0;
 }
 
-async function claimOne(context: Context, { userId, email }: Addressee, documentId: string): Promise<void> {
+async function claimOne(context: Context, { id: userId, email }: UserCard, documentId: string): Promise<void> {
   await context.transaction(async (tx) => {
     if ((await lockDocument(tx, documentId)) === undefined) return;
     const offered = await takeInvitation(tx, { documentId, emailKey: emailKey(email), now: context.now() });

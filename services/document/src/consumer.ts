@@ -10,7 +10,7 @@ import { documentsOf, findPermission, longestStandingEditor, revoke } from './st
 export async function consume(context: Context, event: AnyEvent): Promise<Verdict> {
   switch (event.type) {
     case 'user.verified':
-      await claim(context, event.data);
+      await claim(context, event.data.userId);
       return 'ack';
     case 'user.deleted':
       await forget(context, event.data);

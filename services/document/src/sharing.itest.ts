@@ -237,6 +237,7 @@ describe('invitations', () => {
     await share(cat.email.toUpperCase(), 'editor');
     await ben.call('POST', `/documents/${other}/share`, { email: cat.email, role: 'viewer' });
     const event = randomUUID();
+    world.users.users.set(cat.id, { id: cat.id, email: cat.email, name: cat.name, verified: true });
     for (let n = 0; n < 3; n++) {
       await world.publish('user.verified', { userId: cat.id, email: cat.email, name: cat.name }, event);
     }
@@ -248,6 +249,18 @@ describe('invitations', () => {
     expect(changed?.data).toMatchObject({ userId: cat.id, role: 'editor' });
     expect((await cat.call('GET', '/documents')).body.items).toHaveLength(2);
     expect((await ada.call('GET', `/documents/${id}/invitations`)).body.items).toEqual([]);
+  });
+
+  it('[DO25] are not claimed by the late event of a user who is gone', async () => {
+    const email = fresh();
+    const { invitation } = (await share(email)).body;
+    const gone = randomUUID();
+    await world.publish('user.verified', { userId: gone, email, name: 'Gone' });
+    await eventually(
+      () => world.users.lookups,
+      (ids) => ids.includes(gone),
+    );
+    expect((await ada.call('GET', `/documents/${id}/invitations`)).body.items).toEqual([invitation]);
   });
 
   it('[DO26] are claimed when a verified addressee opens or lists documents, never by an unverified one', async () => {
@@ -286,6 +299,7 @@ describe('invitations', () => {
     await share(cat.email, 'viewer');
     const { token } = (await ada.call('POST', `/documents/${id}/link`, { role: 'editor' })).body;
     expect((await cat.call('POST', '/documents/join', { token })).status).toBe(200);
+    world.users.users.set(cat.id, { id: cat.id, email: cat.email, name: cat.name, verified: true });
     await world.publish('user.verified', { userId: cat.id, email: cat.email, name: cat.name });
     await eventually(
       async () => (await ada.call('GET', `/documents/${id}/invitations`)).body.items.length,

@@ -27,6 +27,8 @@ export interface Peer extends AsyncDisposable {
 
 export interface UserPeer extends Peer {
   readonly users: Map<string, UserCard>;
+  /** Ids that were looked up. */
+  readonly lookups: string[];
   token(user: Pick<UserCard, 'id' | 'email' | 'name'>): Promise<string>;
 }
 
@@ -45,21 +47,24 @@ export async function playUserService(): Promise<UserPeer> {
   const { publicKey, privateKey } = await generateKeyPair('EdDSA', { extractable: true });
   const { x = '' } = await exportJWK(publicKey);
   const users = new Map<string, UserCard>();
+  const lookups: string[] = [];
   const routes = [
     handle(userPeerRoutes.userByEmail, async ({ query }) => {
       const found = [...users.values()].find((user) => emailKey(user.email) === emailKey(query.email));
       if (!found) throw new Problem('not_found');
       return reply(200, found);
     }),
-    handle(userPeerRoutes.usersLookup, async ({ body }) =>
-      reply(200, { users: body.ids.flatMap((id) => users.get(id) ?? []) }),
-    ),
+    handle(userPeerRoutes.usersLookup, async ({ body }) => {
+      lookups.push(...body.ids);
+      return reply(200, { users: body.ids.flatMap((id) => users.get(id) ?? []) });
+    }),
     handle(userPeerRoutes.jwks, async () =>
       reply(200, { keys: [{ kty: 'OKP', crv: 'Ed25519', x, kid: 'one', alg: 'EdDSA', use: 'sig' }] }),
     ),
   ];
   return Object.assign(await play(routes), {
     users,
+    lookups,
     token: (user: Pick<UserCard, 'id' | 'email' | 'name'>) =>
       new SignJWT({ name: user.name, email: user.email })
         .setProtectedHeader({ alg: 'EdDSA', kid: 'one' })

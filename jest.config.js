@@ -7,17 +7,17 @@ const common = {
 };
 
 export default {
-  testTimeout: 30_000,
+  // Jest reads it here only, not in a project. Long suites set their own.
+  testTimeout: 60_000,
   projects: [
     { ...common, displayName: 'unit', testMatch: ['**/*.test.ts'] },
     {
       ...common,
       displayName: 'integration',
       testMatch: ['**/*.itest.ts'],
-      testTimeout: 60_000,
       globalSetup: '<rootDir>/test/harness/setup.ts',
       globalTeardown: '<rootDir>/test/harness/teardown.ts',
     },
-    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'], testTimeout: 900_000 },
+    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.e2e.ts'] },
   ],
 };

@@ -16,6 +16,8 @@ await runScript(async () => {
   const target = singleNode(name);
   try {
     await stages.run('bundles', () => command('build', ['node', 'scripts/build.ts']));
+    // What an earlier run kept, or left in a crash, is not what this one is about.
+    await target.down(() => undefined);
     await stages.run('cluster', (say) => target.up(say));
     const images = await stages.run('images', (say) => provideImages(target, say));
     await stages.run('operator', () => installOperator(target, images));

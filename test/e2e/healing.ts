@@ -9,7 +9,7 @@ export interface Management {
 
 export async function management(namespace: string, name: string, host: string): Promise<Management> {
   const { password = '' } = await secret(namespace, `${name}-rabbitmq`);
-  const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
+  const authorization = `Basic ${Buffer.from(`operator:${password}`).toString('base64')}`;
   return {
     async call(method, path, body) {
       const response = await fetch(`http://${host}:15672/api${path}`, {

@@ -68,7 +68,7 @@ function configuration(namespace: string, kubeconfig: string): unknown {
             replacement: '$1:$2',
             target_label: '__address__',
           },
-          { source_labels: ['__meta_kubernetes_pod_label_app_kubernetes_io_component'], target_label: 'component' },
+          { source_labels: ['__meta_kubernetes_pod_label_app_kubernetes_io_name'], target_label: 'component' },
         ],
       },
     ],

@@ -3,7 +3,7 @@
  * The steps build on one another; SPEC.md lists what each of them proves.
  */
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { build } from '../cluster/src/build.ts';
 import { Author } from './author.ts';
 import { deleteBinding, management, queueIsBack } from './healing.ts';
@@ -37,6 +37,8 @@ interface Status {
   }[];
 }
 
+jest.setTimeout(600_000);
+
 let mailbox: Mailbox;
 let baseUrl = '';
 let ann: Account;
@@ -46,7 +48,7 @@ let documentId = '';
 const results: string[] = [];
 
 afterAll(async () => {
-  await mailbox?.[Symbol.asyncDispose]();
+  await mailbox[Symbol.asyncDispose]();
   console.log(['the scenario in figures', ...results].join('\n  '));
 });
 
@@ -306,7 +308,7 @@ describe('faults', () => {
 
   /** Kills the process as the kernel would, at a moment when edits are in flight; answers how many were. */
   async function killRealtime(inFlight: () => number): Promise<number> {
-    const pod = (await list(namespace, 'pods', `${instance},app.kubernetes.io/component=realtime-service`)).find(
+    const pod = (await list(namespace, 'pods', `${instance},app.kubernetes.io/name=realtime-service`)).find(
       (one) => one.metadata.deletionTimestamp === undefined,
     );
     const [pid] = processesOf(pod?.metadata.uid ?? 'none', 'dist/main.mjs');

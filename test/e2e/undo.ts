@@ -68,7 +68,7 @@ export async function playUndoCase(
 }
 
 function play(session: PlainSession, step: EditStep | HistoryStep, id: string, head: number): Promise<Outcome> {
-  if (step.do === 'undo' || step.do === 'redo') return session.send(id, { type: step.do });
+  if (!('pos' in step)) return session.send(id, { type: step.do });
   const { pos, text = '', len = 0 } = step;
   const edit: Edit = step.do === 'insert' ? { type: 'insert', pos, text } : { type: 'delete', pos, len };
   return session.edit(id, edit, step.stale === true ? head - 1 : head);

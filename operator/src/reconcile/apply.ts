@@ -16,7 +16,7 @@ export type Applied =
   | { result: 'refused'; problem: Problem };
 
 export interface ApplyPorts {
-  client: Pick<KubeClient, 'find' | 'apply'>;
+  client: Pick<KubeClient, 'find' | 'apply' | 'patch'>;
   cluster: Pick<Cluster, 'child' | 'wrote' | 'typeOf'>;
   contested: ContestedFields;
 }
@@ -75,7 +75,8 @@ async function write(
   const { client, cluster, contested } = ports;
   try {
     // Without force an object that somebody else made a moment ago is not taken over.
-    const written = await client.apply(type, wanted, { force: live !== undefined });
+    const written =
+      live === undefined ? await client.apply(type, wanted, { force: false }) : await change(wanted, type, client);
     contested.learn(wanted, lostFields(wanted, written, FIELD_MANAGER));
     cluster.wrote(written);
     return { result: live === undefined ? 'created' : 'changed', live: written };
@@ -87,13 +88,31 @@ async function write(
   }
 }
 
+/**
+ * Takes over what is ours. Where somebody changed the key of a list's entry (a Service's port), applying adds ours beside it,
+ * which the API server may refuse for the names that are then there twice; a merge patch replaces the list.
+ */
+async function change(wanted: KubeObject, type: ResourceType, client: ApplyPorts['client']): Promise<KubeObject> {
+  try {
+    return await client.apply(type, wanted, { force: true });
+  } catch (error) {
+    if (!isInvalid(error)) throw error;
+    const { apiVersion: _apiVersion, kind: _kind, metadata, ...fields } = wanted;
+    await client.patch(type, metadata, fields);
+    return client.apply(type, wanted, { force: true });
+  }
+}
+
 /** A refusal that a repetition would not change; undefined for any other error. */
 function refusalOf(wanted: KubeObject, error: unknown): Problem | undefined {
   if (!(error instanceof KubeError) || isNotFound(error)) return undefined;
-  const isFinal =
-    error.status === 400 || error.status === 422 || (error.status === 403 && error.reason === 'Forbidden');
+  const isFinal = error.status === 400 || isInvalid(error) || (error.status === 403 && error.reason === 'Forbidden');
   if (!isFinal) return undefined;
   return { reason: 'ApplyFailed', message: `The API server refused ${nameOf(wanted)}: ${error.message}` };
+}
+
+function isInvalid(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 422;
 }
 
 function conflict(live: KubeObject): Applied {

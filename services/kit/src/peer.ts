@@ -8,7 +8,7 @@ import { type Caller, unauthenticated } from './auth.ts';
 import { isOutage, unavailable } from './problem.ts';
 import { currentTraceparent } from './trace.ts';
 
-export const SERVICE_TOKEN_HEADER = 'x-service-token';
+const SERVICE_TOKEN_HEADER = 'x-service-token';
 
 /** Says which peer sends a request; throws `unauthenticated`. */
 export type PeerCheck = (headers: IncomingHttpHeaders) => string;
@@ -38,7 +38,7 @@ export interface PeerOptions {
   readonly timeoutMs?: number;
 }
 
-export interface PeerCall<R extends Route> {
+interface PeerCall<R extends Route> {
   readonly params?: R extends Route<infer Params> ? Static<Params> : never;
   readonly query?: R extends Route<TSchema, infer Query> ? Static<Query> : never;
   readonly body?: R extends Route<TSchema, TSchema, infer Body> ? Static<Body> : never;

@@ -31,7 +31,7 @@ export function reply(status: number, body?: unknown, headers: Readonly<Record<s
 }
 
 /** What arrives, before it is checked. */
-export interface RawRequest {
+interface RawRequest {
   readonly params: Readonly<Record<string, unknown>>;
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Clock, systemClock } from './clock.ts';
 import type { BaseConfig } from './config.ts';
@@ -62,7 +61,11 @@ export async function startRuntime(
   const servers: Server[] = [];
   const open = async (listener: RequestListener | undefined, port: number): Promise<string> => {
     if (!listener) return '';
-    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
+    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+      // Clients that keep connections find another replica in time.
+      if (stopping.signal.aborted) response.setHeader('Connection', 'close');
+      listener(request, response);
+    });
     if (listener === app.public && app.upgrade) server.on('upgrade', app.upgrade);
     servers.push(server);
     return listen(server, port, config.HOST);
@@ -115,13 +118,16 @@ async function listen(server: Server, port: number, host: string): Promise<strin
 }
 
 async function close(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
-  const grace = new AbortController();
-  await Promise.race([
-    closed,
-    delay(REQUEST_GRACE_MS, undefined, { ref: false, signal: grace.signal }).catch(() => undefined),
-  ]);
-  grace.abort();
-  server.closeAllConnections();
+  const { promise: done, resolve } = Promise.withResolvers<undefined>();
+  server.close(() => resolve(undefined));
+  // A connection that becomes idle only now would be kept for the next request.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const grace = setTimeout(() => {
+    server.closeAllConnections();
+    // An upgraded socket that the service did not end is not the server's to close.
+    resolve(undefined);
+  }, REQUEST_GRACE_MS);
+  await done;
+  clearInterval(sweep);
+  clearTimeout(grace);
 }

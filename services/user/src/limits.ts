@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { atMostEvery, type Logger, Problem, type Redis } from '@collabeditor/kit';
 
-export interface Limit {
+interface Limit {
   readonly name: string;
   readonly max: number;
   readonly windowMs: number;

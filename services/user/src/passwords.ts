@@ -22,7 +22,7 @@ export interface Passwords {
 }
 
 /** What happens within a check's turn, before the next one has its own. */
-export interface Turn {
+interface Turn {
   /** What it throws ends the check before it costs anything. */
   admit(): Promise<void>;
   /** The password was wrong. */

@@ -1,7 +1,6 @@
 /** A real API server with the resource installed, for tests of the operator. Workload controllers are played by `play.ts`. */
-import { readFileSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
-import { parse } from 'yaml';
+import { crd } from '../../operator/src/api/crd.ts';
 import { KubeClient } from '../../operator/src/kube/client.ts';
 import { Credentials } from '../../operator/src/kube/credentials.ts';
 import type { KubeObject, ResourceType } from '../../operator/src/kube/types.ts';
@@ -47,7 +46,7 @@ export async function startCluster(): Promise<TestCluster> {
     return { client, seen };
   };
   const { client } = clientFor('somebody');
-  await client.create(CRD, parse(readFileSync('crds/collabeditors.yaml', 'utf8')));
+  await client.create(CRD, crd());
   await until('the resource is served', async () => (await client.discover('collabeditor.dev/v1alpha1')).length > 0);
   return {
     client,

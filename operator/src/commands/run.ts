@@ -44,8 +44,9 @@ export async function run(options: RunOptions, release: Release, console: Consol
   const stop = new AbortController();
   const signal = AbortSignal.any([console.signal, stop.signal]);
   let ready = false;
-  await using _metrics = await serveMetrics(options.metricsAddress, registry);
-  await using _health = await serveHealth(options.healthAddress, { ready: () => ready, alive: () => true });
+  await using servers = new AsyncDisposableStack();
+  servers.use(await serveMetrics(options.metricsAddress, registry));
+  servers.use(await serveHealth(options.healthAddress, { ready: () => ready, alive: () => true }));
   log.info({ version: release.version, namespaces: options.namespaces }, 'The operator starts');
   try {
     // Caches are filled before the lease is had, so that a new leader begins at once.

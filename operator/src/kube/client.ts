@@ -84,7 +84,7 @@ export class KubeClient {
       });
       const body = await this.#json({
         method: 'GET',
-        path: `${collectionPath(type, selection.namespace)}?${query}`,
+        path: `${collectionPath(type, selection.namespace)}?${query.toString()}`,
         signal,
       });
       // Items of a list carry neither apiVersion nor kind.
@@ -100,7 +100,7 @@ export class KubeClient {
 
   async create(type: ResourceType, object: KubeObject): Promise<KubeObject> {
     const query = new URLSearchParams({ fieldManager: this.fieldManager });
-    const path = `${collectionPath(type, object.metadata.namespace)}?${query}`;
+    const path = `${collectionPath(type, object.metadata.namespace)}?${query.toString()}`;
     return parseObject(await this.#json({ method: 'POST', path, contentType: 'application/json', body: object }));
   }
 
@@ -117,7 +117,7 @@ export class KubeClient {
   /** A JSON merge patch. `resourceVersion` in it makes the patch conditional. */
   async patch(type: ResourceType, key: ObjectKey, patch: JsonObject, subresource?: string): Promise<KubeObject> {
     const query = new URLSearchParams({ fieldManager: this.fieldManager });
-    const path = `${objectPath(type, key)}${subresource === undefined ? '' : `/${subresource}`}?${query}`;
+    const path = `${objectPath(type, key)}${subresource === undefined ? '' : `/${subresource}`}?${query.toString()}`;
     const contentType = 'application/merge-patch+json';
     return parseObject(await this.#json({ method: 'PATCH', path, contentType, body: patch }));
   }
@@ -125,7 +125,7 @@ export class KubeClient {
   /** Replaces an object; the resourceVersion inside it makes the write conditional. */
   async replace(type: ResourceType, object: KubeObject): Promise<KubeObject> {
     const query = new URLSearchParams({ fieldManager: this.fieldManager });
-    const path = `${objectPath(type, object.metadata)}?${query}`;
+    const path = `${objectPath(type, object.metadata)}?${query.toString()}`;
     return parseObject(await this.#json({ method: 'PUT', path, contentType: 'application/json', body: object }));
   }
 
@@ -175,7 +175,7 @@ export class KubeClient {
     options: { signal: AbortSignal; silenceMs: number },
   ): AsyncGenerator<WatchEvent> {
     const query = selectionQuery(selection, { ...parameters, watch: 'true' });
-    const path = `${collectionPath(type, selection.namespace)}?${query}`;
+    const path = `${collectionPath(type, selection.namespace)}?${query.toString()}`;
     const response = await this.#transport.send({
       method: 'GET',
       path,
@@ -198,7 +198,9 @@ export class KubeClient {
     const query = new URLSearchParams({ fieldManager: this.fieldManager, force: String(options.force ?? true) });
     if (options.dryRun === true) query.set('dryRun', 'All');
     const contentType = 'application/apply-patch+yaml';
-    return parseObject(await this.#json({ method: 'PATCH', path: `${path}?${query}`, contentType, body: object }));
+    return parseObject(
+      await this.#json({ method: 'PATCH', path: `${path}?${query.toString()}`, contentType, body: object }),
+    );
   }
 
   /** 429 means "not done, come back": it is safe to repeat whatever the method, so short waits happen here. */

@@ -20,6 +20,11 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/** Whether the signal is aborted by now. A plain read would be taken for the value that an earlier one had. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
 /** Waits, or returns at once when the signal is aborted. */
 export async function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

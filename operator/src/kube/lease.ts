@@ -1,5 +1,5 @@
 import type { KubeClient } from './client.ts';
-import { systemClock, wait, type Clock } from './clock.ts';
+import { isAborted, systemClock, wait, type Clock } from './clock.ts';
 import { isAlreadyExists, isConflict } from './errors.ts';
 import { at, numberAt, textAt } from './json.ts';
 import type { KubeObject, ResourceType } from './types.ts';
@@ -82,7 +82,7 @@ export class LeaderElection {
     let cancelDeadline = clock.after(renewDeadlineMs, lose);
     while (!signal.aborted) {
       await wait(clock, retryMs, signal);
-      if (signal.aborted) break;
+      if (isAborted(signal)) break;
       const askedAt = clock.now();
       if (await this.#tryHold()) {
         cancelDeadline();

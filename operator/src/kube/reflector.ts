@@ -1,6 +1,6 @@
 import { keyOf, type Cache } from './cache.ts';
 import type { KubeClient, Selection } from './client.ts';
-import { systemClock, wait, type Clock } from './clock.ts';
+import { isAborted, systemClock, wait, type Clock } from './clock.ts';
 import { isExpired, KubeError } from './errors.ts';
 import type { KubeObject, ResourceType } from './types.ts';
 
@@ -60,7 +60,7 @@ export class Reflector {
     while (!signal.aborted) {
       const startedAt = this.#clock.now();
       const error = await this.#follow(signal);
-      if (signal.aborted) return;
+      if (isAborted(signal)) return;
       if (this.#clock.now() - startedAt > BACKOFF_RESET_MS) backoff = BACKOFF_FIRST_MS;
       this.#tell({ type: 'restart' });
       if (error === undefined) continue;

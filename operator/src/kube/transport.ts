@@ -103,7 +103,7 @@ export function transportError(error: unknown, signal: AbortSignal | undefined):
   if (signal?.aborted === true) return new KubeError('aborted', 'the request was cancelled', { cause });
   const name = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
   const timeout = name.includes('TIMEOUT');
-  const detail = cause.message === '' ? name : `${cause.message}`;
+  const detail = cause.message === '' ? name : cause.message;
   return new KubeError(timeout ? 'timeout' : 'unreachable', `the API server did not answer: ${detail}`, { cause });
 }
 

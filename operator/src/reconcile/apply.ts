@@ -97,8 +97,8 @@ async function change(wanted: KubeObject, type: ResourceType, client: ApplyPorts
     return await client.apply(type, wanted, { force: true });
   } catch (error) {
     if (!isInvalid(error)) throw error;
-    const { apiVersion: _apiVersion, kind: _kind, metadata, ...fields } = wanted;
-    await client.patch(type, metadata, fields);
+    const fields = Object.entries(wanted).filter(([name]) => !['apiVersion', 'kind', 'metadata'].includes(name));
+    await client.patch(type, wanted.metadata, Object.fromEntries(fields));
     return client.apply(type, wanted, { force: true });
   }
 }

@@ -1,4 +1,5 @@
-import type { Status } from '../api/types.ts';
+import type { Condition, Status } from '../api/types.ts';
+import type { EventNote } from '../kube/events.ts';
 import { canonicalJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { namespaceOf } from '../resources/names.ts';
@@ -36,19 +37,20 @@ export function observedBy(turn: Turn, { cluster, release }: Pick<Ports, 'cluste
 /** One Event for each condition that got worse or, for Ready, better; what merely progresses is in the status. */
 function announce(raw: KubeObject, before: Status | undefined, after: Status, { events }: Pick<Ports, 'events'>): void {
   for (const condition of after.conditions ?? []) {
-    const { type, status, reason, message } = condition;
-    const earlier = before?.conditions?.find((one) => one.type === type);
-    if (earlier?.status === status && earlier.reason === reason && earlier.message === message) continue;
-    if (type === 'Ready' && status === 'True' && earlier?.status !== 'True') {
-      events.record(raw, { type: 'Normal', reason: 'Ready', action: 'Reconcile', note: message });
-    }
-    if (type === 'Degraded' && status === 'True') {
-      events.record(raw, { type: 'Warning', reason, action: 'Reconcile', note: message });
-    }
-    if (type === 'Paused' && status === 'True' && earlier?.status !== 'True') {
-      events.record(raw, { type: 'Normal', reason: 'Paused', action: 'Reconcile', note: message });
-    }
+    const earlier = before?.conditions?.find(({ type }) => type === condition.type);
+    const note = noteOf(condition, earlier);
+    if (note !== undefined) events.record(raw, note);
   }
+}
+
+function noteOf({ type, status, reason, message }: Condition, earlier: Condition | undefined): EventNote | undefined {
+  if (status !== 'True') return undefined;
+  const begins = earlier?.status !== 'True';
+  const changes = begins || earlier.reason !== reason || earlier.message !== message;
+  if (type === 'Degraded' && changes) return { type: 'Warning', reason, action: 'Reconcile', note: message };
+  if ((type === 'Ready' || type === 'Paused') && begins)
+    return { type: 'Normal', reason: type, action: 'Reconcile', note: message };
+  return undefined;
 }
 
 function rfc3339(date: Date): string {

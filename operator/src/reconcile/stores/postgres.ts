@@ -83,7 +83,8 @@ async function connect(request: DatabaseRequest, database?: string): Promise<Con
 /** Makes the database that the URI names, where it is missing. */
 async function makeDatabase(request: DatabaseRequest): Promise<void> {
   try {
-    await using _ = await connect(request);
+    const connection = await connect(request);
+    await connection[Symbol.asyncDispose]();
     return;
   } catch (error) {
     if (sqlState(error) !== '3D000') throw error;

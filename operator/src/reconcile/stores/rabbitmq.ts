@@ -62,10 +62,10 @@ export async function dropBroker(request: BrokerRequest): Promise<Check> {
 }
 
 async function makeUsers(management: Management, accounts: Record<ServiceName, Account>): Promise<void> {
-  const known = await management.get('users');
+  const known = listAt(await management.get('users'));
   for (const service of serviceNames) {
     const { user, password } = accounts[service];
-    const entry = (Array.isArray(known) ? known : []).find((candidate) => textAt(candidate, 'name') === user);
+    const entry = known.find((candidate) => textAt(candidate, 'name') === user);
     if (entry === undefined || !hasPassword(entry, password)) {
       await management.put(['users', user], { password, tags: '' });
     }
@@ -77,10 +77,10 @@ async function makePermissions(
   virtualHost: string,
   accounts: Record<ServiceName, Account>,
 ): Promise<void> {
-  const known = await management.get('vhosts', virtualHost, 'permissions');
+  const known = listAt(await management.get('vhosts', virtualHost, 'permissions'));
   for (const service of serviceNames) {
     const { user } = accounts[service];
-    const entry = (Array.isArray(known) ? known : []).find((candidate) => textAt(candidate, 'user') === user);
+    const entry = known.find((candidate) => textAt(candidate, 'user') === user);
     const wanted = permissions[service];
     const same = (['configure', 'write', 'read'] as const).every((right) => textAt(entry, right) === wanted[right]);
     if (!same) await management.put(['permissions', virtualHost, user], wanted);

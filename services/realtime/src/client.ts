@@ -152,7 +152,7 @@ export class Client implements Connection {
   async #renew(token: string): Promise<void> {
     try {
       const caller = await this.#ports.verifier.verify(token);
-      if (caller.userId !== this.#caller.userId) return this.close(CLOSE.unauthenticated, 'another user');
+      if (caller.userId !== this.#caller.userId) { this.close(CLOSE.unauthenticated, 'another user'); return; }
       this.#caller = caller;
       this.#scheduleExpiry();
     } catch (error) {

@@ -69,7 +69,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
     try {
       const role = await watch.ask(caller);
       const fresh = await shell.prepare(knock.documentId);
-      if (socket.destroyed) return watch.end();
+      if (socket.destroyed) { watch.end(); return; }
       const ws = await accept(server, request, socket, head);
       const client = new Client({ ...knock, sessionId, caller }, socketOf(ws, socket), ports);
       const entry = { client, ws, seenAt: clock.now(), pingedAt: clock.now() };
@@ -118,7 +118,7 @@ export function createGateway(ports: GatewayPorts): Gateway {
       // A client that goes away in the middle of it.
       socket.on('error', () => socket.destroy());
       const knock = parseKnock(request);
-      if (knock instanceof Problem) return refuse(socket, knock);
+      if (knock instanceof Problem) { refuse(socket, knock); return; }
       const isFull = draining || open.size + arriving >= ports.maxConnections;
       arriving++;
       const admitted = isFull ? Promise.reject(full(draining)) : admit(request, socket, head, knock);

@@ -220,8 +220,8 @@ function inboundOf({ request, arrivedAt, turn }: Submission, moved: boolean): In
   return { request, arrivedAt, turn, ids: 'unread', moved };
 }
 
-function answerSubmission(hub: Hub, { source, author, request }: Submission, verdict: Parameters<typeof answer>[3]): Effect[] {
-  return answer(hub, hub.sources.get(source) ?? { id: source, author, inbox: [] }, request, verdict);
+function answerSubmission(hub: Hub, { source, author, request, turn }: Submission, verdict: Parameters<typeof answer>[3]): Effect[] {
+  return answer(hub, hub.sources.get(source) ?? { id: source, author, inbox: [] }, { request, turn }, verdict);
 }
 
 /** What may go on once something has been committed or read. */

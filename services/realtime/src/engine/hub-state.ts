@@ -57,6 +57,8 @@ export interface Session {
   readonly joinedAt: number;
   /** A whole text is on the way to it that it has not read. */
   unread: boolean;
+  /** Turn at which it was known to have read the last one. */
+  readTurn: number;
   /** It can't keep up: nothing is sent until it has drained, then one frame brings it up to date. */
   lag: { readonly since: number; readonly acks: { id: string | null; version: number }[] } | null;
   presence: Presence | null;

@@ -33,6 +33,7 @@ export function step(hub: Hub, event: HubEvent, now: number): Effect[] {
     case 'read':
       return withSession(hub, event.sessionId, (session) => {
         session.unread = false;
+        session.readTurn = hub.turn;
         return [];
       });
     case 'lagging':
@@ -89,6 +90,7 @@ function join(hub: Hub, joining: Joining, fresh: boolean, now: number): Effect[]
     joinedTurn: hub.turn,
     joinedAt: now,
     unread: false,
+    readTurn: 0,
     lag: null,
     presence: null,
     presenceSentAt: 0,
@@ -206,9 +208,9 @@ function catchUp(hub: Hub, session: Session): Effect[] {
   if (missed?.length === 0) return [];
   if (session.dialect === 'v1' && missed) return [{ type: 'send', to, frame: frames.v1Operations(missed) }];
   if (session.dialect === 'v1') return [{ type: 'send', to, frame: frames.v1OutOfSync(hub.document, []) }];
-  session.unread = false;
+  Object.assign(session, { unread: false, readTurn: 0 });
   const acks = lag.acks.map(({ id, version }): Effect => ({ type: 'send', to, frame: frames.duplicateAck(id, version) }));
-  return [...resync(hub, session, null), ...acks, { type: 'resync', reason: 'slow' }];
+  return [...resync(hub, session, null, hub.turn), ...acks, { type: 'resync', reason: 'slow' }];
 }
 
 function withIdsRead(hub: Hub, id: string, ids: 'read' | 'unread', now: number): Effect[] {

@@ -33,7 +33,7 @@ export function pump(hub: Hub, source: Source, now: number): Effect[] {
         return [...effects, ...ask(hub, source, inbound, verdict)];
       }
       source.inbox.shift();
-      effects.push(...answer(hub, source, request, unavailable(request)));
+      effects.push(...answer(hub, source, { request, turn: inbound.turn }, unavailable(request)));
       continue;
     }
     source.inbox.shift();
@@ -46,7 +46,7 @@ export function pump(hub: Hub, source: Source, now: number): Effect[] {
 /** Accepts a request or answers it. */
 export function settle(hub: Hub, source: Source, inbound: Inbound & { readonly request: EditRequest }, verdict: Exclude<Verdict, { type: 'wait' }>): Effect[] {
   const { request, arrivedAt, turn } = inbound;
-  if (verdict.type !== 'accept') return answer(hub, source, request, verdict);
+  if (verdict.type !== 'accept') return answer(hub, source, { request, turn }, verdict);
   const submission = { source: source.id, author: source.author, request, arrivedAt, turn, revs: [] };
   accept(hub, submission, verdict);
   return [{ type: 'ready' }];
@@ -61,22 +61,26 @@ export function accept(hub: Hub, submission: Submission, { drafts }: Extract<Ver
 
 type Answer = Exclude<Verdict, { type: 'wait' | 'accept' }>;
 
+/** A request, and the turn at which it came. */
+type Asked = Pick<Inbound, 'turn'> & { readonly request: EditRequest };
+
 /** Tells a source what became of a request that was not accepted. */
-export function answer(hub: Hub, source: Source, request: EditRequest, verdict: Answer): Effect[] {
-  const counted: Effect = { type: 'counted', result: resultOf(verdict), edits: Math.max(1, editIds(request).length), since: null };
+export function answer(hub: Hub, source: Source, asked: Asked, verdict: Answer): Effect[] {
+  const counted: Effect = { type: 'counted', result: resultOf(verdict), edits: Math.max(1, editIds(asked.request).length), since: null };
   const session = hub.sessions.get(source.id);
-  return [...(session ? answerSession(hub, session, request, verdict) : answerCall(hub, source, verdict)), counted];
+  return [...(session ? answerSession(hub, session, asked, verdict) : answerCall(hub, source, verdict)), counted];
 }
 
-/** Brings a session up to date by a whole text. While one is on the way that it has not read, only the version is told. */
-export function resync(hub: Hub, session: Session, id: string | null): Effect[] {
-  const frame = frames.outOfSync(hub.document, id, !session.unread);
-  if (session.unread) return [{ type: 'send', to: [session.id], frame }];
+/**
+ * Brings a session up to date by a whole text. While one is on the way that it has not read, and in answer to what came before it
+ * had read the last one, only the version is told: the session has, or will have, the text.
+ */
+export function resync(hub: Hub, session: Session, id: string | null, turn: number): Effect[] {
+  const withContent = !session.unread && turn > session.readTurn;
+  const effect: Effect = { type: 'send', to: [session.id], frame: frames.outOfSync(hub.document, id, withContent) };
+  if (!withContent) return [effect];
   session.unread = true;
-  return [
-    { type: 'probe', to: session.id },
-    { type: 'send', to: [session.id], frame },
-  ];
+  return [{ type: 'probe', to: session.id }, effect];
 }
 
 /** Reads the head anew unless a read that began after `turn` is under way or done. */
@@ -123,7 +127,7 @@ function readIds(source: Source): Effect[] {
   return [{ type: 'readIds', source: source.id, userId: source.author.userId, clientId: source.author.clientId, ids }];
 }
 
-function answerSession(hub: Hub, session: Session, request: EditRequest, verdict: Answer): Effect[] {
+function answerSession(hub: Hub, session: Session, asked: Asked, verdict: Answer): Effect[] {
   const to = [session.id];
   switch (verdict.type) {
     case 'duplicate':
@@ -131,15 +135,15 @@ function answerSession(hub: Hub, session: Session, request: EditRequest, verdict
     case 'refused':
       return [{ type: 'send', to, frame: frames.error(verdict.code, verdict.message, verdict.id) }];
     case 'stale':
-      return [...answerStale(hub, session, request), { type: 'resync', reason: 'stale' }];
+      return [...answerStale(hub, session, asked), { type: 'resync', reason: 'stale' }];
     case 'unchanged':
       return [];
   }
 }
 
-function answerStale(hub: Hub, session: Session, request: EditRequest): Effect[] {
+function answerStale(hub: Hub, session: Session, { request, turn }: Asked): Effect[] {
   const ids = editIds(request);
-  if (session.dialect === 'plain') return resync(hub, session, ids[0] ?? null);
+  if (session.dialect === 'plain') return resync(hub, session, ids[0] ?? null, turn);
   return [{ type: 'send', to: [session.id], frame: frames.v1OutOfSync(hub.document, []) }];
 }
 

@@ -41,15 +41,17 @@ export function databaseRequest(sources: AccountSources): Wanted<DatabaseRequest
 
 /** Redis: access list entries. */
 export function cacheRequest(sources: AccountSources): Wanted<CacheRequest> {
+  const { resource } = sources;
   const admin = adminOf(sources, 'redis', 'redis://{host}:6379');
   if (admin === undefined) return undefined;
-  if (admin.shared) return { uri: admin.uri, ca: admin.ca, accounts: [] };
+  const common = { uri: admin.uri, ca: admin.ca, owner: ownerName(resource) };
+  if (admin.shared) return { ...common, accounts: [] };
   const accounts = storeUsers.redis.flatMap((service) => {
     const account = serviceAccount(sources, service, 'redis');
     return account === undefined ? [] : [{ account, rights: redisAcl(service) }];
   });
   if (accounts.length < storeUsers.redis.length) return undefined;
-  return { uri: admin.uri, ca: admin.ca, accounts };
+  return { ...common, accounts };
 }
 
 /** RabbitMQ: users, and the topology on the same virtual host. */

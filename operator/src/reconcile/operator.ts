@@ -13,6 +13,7 @@ import { Cluster } from './cluster.ts';
 import type { Ports } from './context.ts';
 import { queueKey, runController } from './controller.ts';
 import { reconcile } from './reconcile.ts';
+import { inBackground } from './stores/background.ts';
 import type { Stores } from './stores/ports.ts';
 
 export interface OperatorOptions {
@@ -54,7 +55,8 @@ export function createOperator(options: OperatorOptions): Operator {
     instance: hostname(),
     onError: (error) => log.warn({ err: error }, 'An Event could not be written'),
   });
-  const ports: Ports = { ...options, cluster, events, contested: new ContestedFields(), now: () => new Date() };
+  const stores = inBackground(options.stores, { wake: (owner) => queue.add(owner) });
+  const ports: Ports = { ...options, stores, cluster, events, contested: new ContestedFields(), now: () => new Date() };
   const metrics = controllerMetrics(registry, CONTROLLER, WORKERS);
   const control = async (signal: AbortSignal) => {
     enqueueAll(cluster, queue);

@@ -23,6 +23,7 @@ export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
   });
   ports.cluster.wrote(written);
   announce(turn.raw, before, after, ports);
+  if (before === undefined) tellUnverified(turn, ports);
   return after;
 }
 
@@ -41,6 +42,13 @@ function announce(raw: KubeObject, before: Status | undefined, after: Status, { 
     const note = noteOf(condition, earlier);
     if (note !== undefined) events.record(raw, note);
   }
+}
+
+/** Without mails nobody can prove an address, so registering counts as proof: whoever runs this should know. */
+function tellUnverified({ raw, resource }: Turn, { events }: Pick<Ports, 'events'>): void {
+  if (resource.spec.services.notification.smtp !== undefined) return;
+  const note = 'spec.services.notification.smtp is not set: mails go to the log, and an address counts as verified when somebody registers with it.';
+  events.record(raw, { type: 'Normal', reason: 'AddressesNotVerified', action: 'Reconcile', note });
 }
 
 function noteOf({ type, status, reason, message }: Condition, earlier: Condition | undefined): EventNote | undefined {

@@ -33,6 +33,7 @@ export interface CacheRequest {
   ca: string | undefined;
   /** Accounts to set; empty where everybody shares one. */
   accounts: { account: Account; rights: string[] }[];
+  owner: string;
 }
 
 /** RabbitMQ as a resource wants it. */

@@ -7,6 +7,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 15_000;
 const LOCK = 0x636f6c6c;
 const MARKER = 'collabeditor_operator';
+const MARK_OF_ROLE = 'CollabEditor ';
 
 /** Roles, schemas and the mark of ownership in PostgreSQL. */
 export class PostgresStore {
@@ -46,7 +47,7 @@ export class PostgresStore {
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     await claim(client, request.owner);
     if (request.shared) await makeSharedSchemas(client, request.services);
-    else await makeAccounts(client, request.services);
+    else await makeAccounts(client, request);
     await client.query('COMMIT');
     this.#done.set(request.owner, wanted);
   }
@@ -127,14 +128,14 @@ async function makeSharedSchemas(client: pg.Client, services: DatabaseAccounts[]
   for (const { schema } of services) await client.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)}`);
 }
 
-async function makeAccounts(client: pg.Client, services: DatabaseAccounts[]): Promise<void> {
+async function makeAccounts(client: pg.Client, { services, owner: environment }: DatabaseRequest): Promise<void> {
   const { rows } = await client.query<{ database: string }>('SELECT current_database() AS database');
   const database = pg.escapeIdentifier(rows[0]?.database ?? '');
   await client.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
   for (const { schema: name, app, owner } of services) {
     const schema = pg.escapeIdentifier(name);
     for (const account of [app, owner]) {
-      await makeRole(client, account);
+      await makeRole(client, account, environment);
       const role = pg.escapeIdentifier(account.user);
       await client.query(`GRANT CONNECT ON DATABASE ${database} TO ${role}`);
       await client.query(`ALTER ROLE ${role} IN DATABASE ${database} SET search_path = ${schema}`);
@@ -148,10 +149,20 @@ async function makeAccounts(client: pg.Client, services: DatabaseAccounts[]): Pr
   }
 }
 
-async function makeRole(client: pg.Client, { user, password }: Account): Promise<void> {
+/** Roles are the whole server's: one that another environment, in another database, made is left alone. */
+async function makeRole(client: pg.Client, { user, password }: Account, environment: string): Promise<void> {
   const role = pg.escapeIdentifier(user);
-  const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_roles WHERE rolname = $1', [user]);
-  if (rowCount === 0) await client.query(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE`);
+  const { rows } = await client.query<{ mark: string | null }>(
+    "SELECT pg_catalog.shobj_description(oid, 'pg_authid') AS mark FROM pg_catalog.pg_roles WHERE rolname = $1",
+    [user],
+  );
+  const mark = `${MARK_OF_ROLE}${environment}`;
+  const found = rows[0]?.mark;
+  if (found?.startsWith(MARK_OF_ROLE) === true && found !== mark) {
+    throw new InUse(`The role ${user} belongs to the environment ${found.slice(MARK_OF_ROLE.length)} already.`);
+  }
+  if (rows.length === 0) await client.query(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE`);
+  if (found !== mark) await client.query(`COMMENT ON ROLE ${role} IS ${pg.escapeLiteral(mark)}`);
   await client.query(`ALTER ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
 }
 

@@ -71,6 +71,14 @@ describe('PostgreSQL', () => {
     expect(JSON.stringify(check)).toContain('ns/team');
   });
 
+  it('[OC21] leaves the roles of another environment alone', async () => {
+    const second = `operator_second_${run}`;
+    await query(admin.postgres, `CREATE DATABASE ${second}`);
+    const check = await stores.database({ ...request, adminUri: uriOf(second), owner: 'ns/second' });
+    expect(check).toMatchObject({ state: 'failed', problem: { reason: 'StoreInUse' } });
+    await query(admin.postgres, `DROP DATABASE ${second} WITH (FORCE)`);
+  });
+
   it('[OC22] makes schemas only where credentials are shared', async () => {
     const shared = `operator_shared_${run}`;
     await query(admin.postgres, `CREATE DATABASE ${shared}`);
@@ -211,6 +219,7 @@ describe('Redis', () => {
     uri: admin.redis,
     ca: undefined,
     accounts: [{ account, rights: redisAcl('realtime') }],
+    owner: 'ns/team',
   };
 
   it('[OC25] lets a service reach its own keys and channels only', async () => {

@@ -89,6 +89,7 @@ const groups: readonly Readonly<Record<string, Route>>[] = [
   documentPeerRoutes,
   realtimePeerRoutes,
 ];
+const distinct = [...new Set(groups.flatMap((group) => Object.values(group)))];
 
 describe('routes', () => {
   it('[CN5] have ids of their own', () => {

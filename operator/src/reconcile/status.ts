@@ -47,7 +47,8 @@ function announce(raw: KubeObject, before: Status | undefined, after: Status, { 
 /** Without mails nobody can prove an address, so registering counts as proof: whoever runs this should know. */
 function tellUnverified({ raw, resource }: Turn, { events }: Pick<Ports, 'events'>): void {
   if (resource.spec.services.notification.smtp !== undefined) return;
-  const note = 'spec.services.notification.smtp is not set: mails go to the log, and an address counts as verified when somebody registers with it.';
+  const note =
+    'spec.services.notification.smtp is not set: mails go to the log, and an address counts as verified when somebody registers with it.';
   events.record(raw, { type: 'Normal', reason: 'AddressesNotVerified', action: 'Reconcile', note });
 }
 

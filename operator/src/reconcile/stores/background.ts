@@ -25,7 +25,11 @@ const PATIENCE_MS = 1_000;
  */
 export function inBackground(stores: Stores, options: BackgroundOptions): Stores {
   const late = new Map<string, Late>();
-  const ask = async <T extends { owner: string }>(what: string, request: T, store: (request: T) => Promise<Check>): Promise<Check> => {
+  const ask = async <T extends { owner: string }>(
+    what: string,
+    request: T,
+    store: (request: T) => Promise<Check>,
+  ): Promise<Check> => {
     const key = `${what} ${request.owner}`;
     const entry = late.get(key) ?? { running: undefined, last: { state: 'waiting' }, unread: false };
     if (entry.running !== undefined) return entry.last;
@@ -57,7 +61,10 @@ export function inBackground(stores: Stores, options: BackgroundOptions): Stores
   };
 }
 
-async function settlesWithin(work: Promise<void>, { clock = systemClock, patienceMs = PATIENCE_MS }: BackgroundOptions): Promise<boolean> {
+async function settlesWithin(
+  work: Promise<void>,
+  { clock = systemClock, patienceMs = PATIENCE_MS }: BackgroundOptions,
+): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const cancel = clock.after(patienceMs, () => {
     resolve(false);

@@ -6,22 +6,12 @@ import { Management, ManagementError } from './management.ts';
 import type { Check } from '../../status/observed.ts';
 import { failed, ok, type Account, type BrokerRequest } from './ports.ts';
 
-/** Where the owner of a virtual host is written. */
-function ownerParameter(virtualHost: string): string {
-  return `collabeditor-owner:${virtualHost}`;
-}
-
 /** Users and permissions of the services. */
 export async function setUpBroker(request: BrokerRequest): Promise<Check> {
   return withManagement(request, async (management) => {
-    const foreign = await claim(management, request);
-    if (foreign !== undefined) {
-      return failed(
-        'StoreInUse',
-        `The virtual host ${request.virtualHost} belongs to the environment ${foreign} already.`,
-      );
-    }
     if (request.accounts !== undefined) {
+      const inUse = await claim(management, request, request.accounts);
+      if (inUse !== undefined) return failed('StoreInUse', inUse);
       await makeUsers(management, request.accounts);
       await makePermissions(management, request.virtualHost, request.accounts);
     }
@@ -47,16 +37,14 @@ export async function setUpTopology(request: BrokerRequest): Promise<Check> {
 /** Takes away what was made, whatever is in the queues. */
 export async function dropBroker(request: BrokerRequest): Promise<Check> {
   return withManagement(request, async (management) => {
-    const { virtualHost } = request;
-    const foreign = await claim(management, request);
-    if (foreign !== undefined) return { state: 'ok' };
+    const { virtualHost, accounts } = request;
+    if (accounts !== undefined && (await claim(management, request, accounts)) !== undefined) return { state: 'ok' };
     for (const { name } of queues) await management.remove('queues', virtualHost, name);
     for (const { name } of policies) await management.remove('policies', virtualHost, name);
     await management.remove('exchanges', virtualHost, EXCHANGE);
-    for (const service of request.accounts === undefined ? [] : serviceNames) {
-      await management.remove('users', request.accounts?.[service].user ?? service);
-    }
-    await management.remove('global-parameters', ownerParameter(virtualHost));
+    if (accounts === undefined) return { state: 'ok' };
+    for (const service of serviceNames) await management.remove('users', accounts[service].user);
+    for (const { name } of marksOf(virtualHost, accounts)) await management.remove('global-parameters', name);
     return { state: 'ok' };
   });
 }
@@ -95,12 +83,40 @@ function hasPassword(user: unknown, password: string): boolean {
   return createHash('sha256').update(salt).update(password).digest().equals(stored.subarray(4));
 }
 
-async function claim(management: Management, { virtualHost, owner }: BrokerRequest): Promise<string | undefined> {
-  const name = ownerParameter(virtualHost);
-  const known = await management.get('global-parameters', name);
-  const value = textAt(known, 'value');
-  if (value === undefined) await management.put(['global-parameters', name], { name, value: owner });
-  return value === undefined || value === owner ? undefined : value;
+/**
+ * Marks the virtual host and the users, which are the whole broker's, as this environment's. Says what is another's already.
+ * Only an administrator may write such marks, so with shared credentials there are none.
+ */
+async function claim(
+  management: Management,
+  { virtualHost, owner }: BrokerRequest,
+  accounts: Record<ServiceName, Account>,
+): Promise<string | undefined> {
+  const marks = marksOf(virtualHost, accounts);
+  const known = listAt(await management.get('global-parameters'));
+  const ownerOf = (name: string) =>
+    textAt(
+      known.find((parameter) => textAt(parameter, 'name') === name),
+      'value',
+    );
+  for (const { name, title } of marks) {
+    const found = ownerOf(name);
+    if (found !== undefined && found !== owner) return `The ${title} belongs to the environment ${found} already.`;
+  }
+  for (const { name } of marks) {
+    if (ownerOf(name) === undefined) await management.put(['global-parameters', name], { name, value: owner });
+  }
+  return undefined;
+}
+
+function marksOf(virtualHost: string, accounts: Record<ServiceName, Account>): { name: string; title: string }[] {
+  return [
+    { name: `collabeditor-vhost:${virtualHost}`, title: `virtual host ${virtualHost}` },
+    ...serviceNames.map((service) => {
+      const { user } = accounts[service];
+      return { name: `collabeditor-user:${user}`, title: `RabbitMQ user ${user}` };
+    }),
+  ];
 }
 
 async function makeExchange(management: Management, virtualHost: string, found: unknown): Promise<string[]> {

@@ -195,6 +195,11 @@ describe('RabbitMQ', () => {
     });
   });
 
+  it('[OC21] leaves the users of another environment alone', async () => {
+    const elsewhere = { ...request, virtualHost: `${virtualHost}-2`, owner: 'ns/second' };
+    expect(await stores.broker(elsewhere)).toMatchObject({ state: 'failed', problem: { reason: 'StoreInUse' } });
+  });
+
   it('[OC26] tells a broker that is away', async () => {
     const away = await stores.broker({ ...request, managementUri: 'http://admin:verysecret@127.0.0.1:1' });
     expect(away).toMatchObject({ state: 'failed', problem: { reason: 'Unreachable' } });

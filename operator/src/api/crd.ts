@@ -1,10 +1,10 @@
 import { stringify } from 'yaml';
 import { collabEditor } from './schema.ts';
 
-export const group = 'collabeditor.dev';
-export const version = 'v1alpha1';
-export const kind = 'CollabEditor';
-export const plural = 'collabeditors';
+const group = 'collabeditor.dev';
+const version = 'v1alpha1';
+const kind = 'CollabEditor';
+const plural = 'collabeditors';
 
 /** A node of a structural schema, as `crds/` and `docs/resource.md` are made of. */
 export interface StructuralSchema {

@@ -4,7 +4,7 @@ import { choice, name, resourceRequirements, strings, verbatim } from './schema-
 import { ruled } from './rule.ts';
 
 /** Variables that the operator sets itself; a user's value would cut a service off from what it needs. */
-export const reservedEnv = [
+const reservedEnv = [
   'HOST',
   'PORT',
   'INTERNAL_PORT',

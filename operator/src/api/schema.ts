@@ -86,7 +86,8 @@ const exposure = ruled(
     {
       host: Type.Optional(
         Type.String({
-          description: "Host name of the environment; without it the Ingress's or Gateway's address is its URL.",
+          description:
+            'Host name of the environment; without it the address of the Ingress is its URL. Needed with type Gateway.',
           minLength: 1,
           maxLength: 253,
           pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',

@@ -1,8 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { parse as parseYaml } from 'yaml';
 import { release, sample, sampleInput } from '../../../test/operator/sample.ts';
 import { childKinds, desired, manifests } from './index.ts';
 import { noFacts } from './types.ts';
 import type { Facts, Manifest } from './types.ts';
+
+interface Grant {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+}
 
 describe('every child', () => {
   const everything = manifests(
@@ -54,6 +62,24 @@ describe('every child', () => {
   it('[OR19] is of a kind that is watched', () => {
     const known = new Set(childKinds.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`));
     for (const { apiVersion, kind } of [...everything, ...secrets]) expect(known).toContain(`${apiVersion} ${kind}`);
+  });
+
+  it('[OR19] is what the ClusterRole allows, and no more', () => {
+    const { rules } = parseYaml(readFileSync('config/rbac/cluster_role.yaml', 'utf8')) as { rules: Grant[] };
+    const granted = rules
+      .filter(
+        ({ apiGroups: [group = ''], resources: [first = ''] }) =>
+          !['collabeditor.dev', 'events.k8s.io'].includes(group) && first !== 'pods',
+      )
+      .flatMap(({ apiGroups: [group = ''], resources, verbs }) =>
+        resources.map((resource) => `${group}/${resource} ${verbs.join()}`),
+      );
+    const needed = childKinds.map(({ apiVersion, plural }) => {
+      const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+      return `${group}/${plural} get,list,watch,create,patch,delete`;
+    });
+    expect(granted.toSorted()).toEqual(needed.toSorted());
+    expect(JSON.stringify(rules)).not.toContain('*');
   });
 
   it('[OR2] follows from its input alone', () => {

@@ -55,7 +55,8 @@ function byGateway({ resource, facts, children }: Observed): Verdict {
     }
   }
   const url = publicUrl(resource.spec, facts);
+  // This release reads no Gateway, so it knows no address of one.
   return url === null
-    ? no('NoAddress', `The Gateway of HTTPRoute ${name} has no address yet.`)
+    ? no('HostNeeded', 'With type Gateway the URL is not known without spec.exposure.host.')
     : yes('Ready', `The environment is at ${url}.`);
 }

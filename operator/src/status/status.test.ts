@@ -268,6 +268,12 @@ describe('the rollout', () => {
     expect(judge(living(gateway), 'Exposed')[1]).toBe('GatewayAPIMissing');
     const routed = living(gateway, { installed: { httpRoute: true, podMonitor: false } });
     expect(judge(routed, 'Exposed')[1]).toBe('NoGateway');
+    const hostless = { exposure: { type: 'Gateway', gateway: { parentRefs: [{ name: 'edge' }] } } };
+    const nowhere = living(hostless, { installed: { httpRoute: true, podMonitor: false }, address: null });
+    const accepted = {
+      status: { parents: [{ conditions: ['Accepted', 'ResolvedRefs'].map((type) => ({ type, status: 'True' })) }] },
+    };
+    expect(judge(withChild(nowhere, 'HTTPRoute/team-route', accepted), 'Exposed')[1]).toBe('HostNeeded');
     const parent = (accepted: string) => ({
       status: {
         parents: [

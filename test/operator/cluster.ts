@@ -1,8 +1,7 @@
 /** A real API server with the resource installed, for tests of the operator. Workload controllers are played by `play.ts`. */
-import { KubeConfig } from '@kubernetes/client-node';
 import { crd } from '../../operator/src/api/crd.ts';
 import { KubeClient } from '../../operator/src/kube/client.ts';
-import { Credentials } from '../../operator/src/kube/credentials.ts';
+import { Credentials, readKubeconfig } from '../../operator/src/kube/credentials.ts';
 import type { KubeObject, ResourceType } from '../../operator/src/kube/types.ts';
 import { startApiServer } from '../cluster/src/api.ts';
 
@@ -35,8 +34,7 @@ let count = 0;
 
 export async function startCluster(): Promise<TestCluster> {
   const server = await startApiServer();
-  const config = new KubeConfig();
-  config.loadFromString(server.kubeconfig);
+  const config = readKubeconfig(server.kubeconfigPath);
   const opened: KubeClient[] = [];
   const clientFor = (fieldManager: string) => {
     const seen: Seen[] = [];

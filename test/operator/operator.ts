@@ -1,6 +1,6 @@
 /** The operator inside a test: real caches, queue and reconcile; stores as the test has them. */
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
+import { createLogger } from '../../operator/src/commands/log.ts';
+import { newRegistry } from '../../operator/src/kube/metrics.ts';
 import { releaseFrom } from '../../operator/src/api/release.ts';
 import { createOperator } from '../../operator/src/reconcile/operator.ts';
 import type { Stores } from '../../operator/src/reconcile/stores/ports.ts';
@@ -15,8 +15,8 @@ export interface TestOperator extends AsyncDisposable {
 
 export async function startOperator(cluster: TestCluster, namespace: string, stores: Stores): Promise<TestOperator> {
   const { client, seen } = cluster.clientFor('collabeditor-operator');
-  const registry = new Registry();
-  const log = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
+  const registry = newRegistry();
+  const log = createLogger(process.env['LOG_LEVEL'] ?? 'silent', (line) => process.stderr.write(line));
   const operator = createOperator({
     client,
     namespaces: [namespace],

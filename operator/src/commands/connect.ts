@@ -1,6 +1,5 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import { KubeClient } from '../kube/client.ts';
-import { Credentials } from '../kube/credentials.ts';
+import { Credentials, readKubeconfig } from '../kube/credentials.ts';
 import type { RequestObserver } from '../kube/transport.ts';
 import { FIELD_MANAGER } from '../reconcile/plan.ts';
 import { ConfigurationError } from './exit.ts';
@@ -13,9 +12,8 @@ export interface Connected {
 
 /** Connects as the kubeconfig says (`KUBECONFIG`, `~/.kube/config`), else as the pod's service account. */
 export function connect(version: string, observe?: RequestObserver): Connected {
-  const config = new KubeConfig();
   try {
-    config.loadFromDefault();
+    const config = readKubeconfig();
     const credentials = new Credentials(config);
     const client = new KubeClient({
       credentials,

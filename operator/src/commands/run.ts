@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { pino, stdTimeFunctions, type Logger } from 'pino';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import type { Release } from '../api/types.ts';
 import { listAt, textAt } from '../kube/json.ts';
 import { LeaderElection } from '../kube/lease.ts';
-import { requestMetrics } from '../kube/metrics.ts';
+import { newRegistry, requestMetrics } from '../kube/metrics.ts';
 import type { Cluster } from '../reconcile/cluster.ts';
 import { createOperator, type Operator } from '../reconcile/operator.ts';
 import { createStores } from '../reconcile/stores/index.ts';
@@ -13,6 +13,7 @@ import { namespaceOf, storeName } from '../resources/names.ts';
 import type { Address } from './address.ts';
 import { connect, type Connected } from './connect.ts';
 import type { Console } from './console.ts';
+import { createLogger } from './log.ts';
 import { serveHealth, serveMetrics } from './serve.ts';
 
 export interface RunOptions {
@@ -28,7 +29,7 @@ const SLOW_START_MS = 30_000;
 /** Runs the operator until the process is asked to end. Returns whether it ended well. */
 export async function run(options: RunOptions, release: Release, console: Console): Promise<boolean> {
   const log = createLogger(options.logLevel, console.out);
-  const registry = new Registry();
+  const registry = newRegistry();
   collectDefaultMetrics({ register: registry });
   const connected = connect(release.version, requestMetrics(registry));
   const operator = createOperator({
@@ -123,17 +124,4 @@ function conditionMetric(registry: Registry, cluster: Cluster): void {
       }
     },
   });
-}
-
-/** One JSON object a line. */
-function createLogger(level: string, write: (text: string) => void): Logger {
-  return pino(
-    {
-      level,
-      base: { service: 'operator' },
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write },
-  );
 }

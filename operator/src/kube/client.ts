@@ -217,7 +217,7 @@ export class KubeClient {
 }
 
 /** The path of a kind's list. */
-export function collectionPath(type: ResourceType, namespace: string | undefined): string {
+function collectionPath(type: ResourceType, namespace: string | undefined): string {
   const root = type.apiVersion.includes('/') ? `/apis/${type.apiVersion}` : `/api/${type.apiVersion}`;
   const scope = type.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
   return `${root}${scope}/${type.plural}`;

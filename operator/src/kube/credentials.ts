@@ -1,4 +1,4 @@
-import type { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig } from '@kubernetes/client-node';
 import type { RequestOptions } from 'node:https';
 
 /** How to reach and convince an API server. */
@@ -12,6 +12,14 @@ export interface Connection {
     rejectUnauthorized?: boolean | undefined;
   };
   headers: Record<string, string>;
+}
+
+/** Reads a kubeconfig: a file, else what `KUBECONFIG`, `~/.kube/config` or the pod's service account say. */
+export function readKubeconfig(file?: string): KubeConfig {
+  const config = new KubeConfig();
+  if (file === undefined) config.loadFromDefault();
+  else config.loadFromFile(file);
+  return config;
 }
 
 const FRESH_MS = 60_000;

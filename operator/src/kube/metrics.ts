@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { RequestObserver } from './transport.ts';
 import type { QueueObserver, WorkQueue } from './queue.ts';
 import type { ReflectorEvent } from './reflector.ts';
@@ -10,7 +10,7 @@ const RECONCILE_BUCKETS = [
 ];
 
 /** How one reconcile ended, in controller-runtime's words. */
-export type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after';
+type ReconcileResult = 'success' | 'error' | 'requeue' | 'requeue_after';
 
 /** Metrics of a controller. */
 export interface ControllerMetrics {
@@ -18,6 +18,11 @@ export interface ControllerMetrics {
   panicked(): void;
   terminalError(): void;
   workers(active: number): void;
+}
+
+/** A registry of one's own: nothing is registered globally. */
+export function newRegistry(): Registry {
+  return new Registry();
 }
 
 /** `rest_client_requests_total`, as client-go names it. */

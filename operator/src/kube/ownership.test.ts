@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { hashOf, keepOwnedFields, lostFields } from './ownership.ts';
+import { hashOf, lostFields } from './ownership.ts';
 import type { KubeObject } from './types.ts';
 
 const desired: KubeObject = {
@@ -87,10 +87,6 @@ describe('lost fields', () => {
     expect(lostFields(wanted, { ...wanted, metadata: { ...wanted.metadata, managedFields: [entry] } }, 'us')).toEqual([
       'metadata.finalizers["two"]',
     ]);
-  });
-
-  it('[KR21] leaves the entries of others out of what is kept', () => {
-    expect(keepOwnedFields(live(ours), 'us').metadata.managedFields).toHaveLength(1);
   });
 });
 

@@ -13,14 +13,8 @@ const IDENTITY = new Set(['apiVersion', 'kind', 'status']);
 const IDENTITY_OF_METADATA = new Set(['name', 'namespace', 'uid', 'resourceVersion']);
 
 /** The fields that a manager owns by server-side apply; undefined where it never applied the object. */
-export function ownedFields(object: KubeObject, manager: string): JsonObject | undefined {
+function ownedFields(object: KubeObject, manager: string): JsonObject | undefined {
   return object.metadata.managedFields?.find((entry) => isApplied(entry, manager))?.fieldsV1;
-}
-
-/** The object with no managed fields but ours. */
-export function keepOwnedFields(object: KubeObject, manager: string): KubeObject {
-  const ours = object.metadata.managedFields?.filter((entry) => isApplied(entry, manager)) ?? [];
-  return { ...object, metadata: { ...object.metadata, managedFields: ours } };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Reference from a child to the object that owns it. */
-export interface OwnerReference {
+interface OwnerReference {
   apiVersion: string;
   kind: string;
   name: string;
@@ -18,7 +18,7 @@ export interface ManagedFieldsEntry {
 }
 
 /** The parts of `metadata` that this library reads or writes. */
-export interface ObjectMeta {
+interface ObjectMeta {
   name: string;
   namespace?: string;
   uid?: string;

@@ -13,7 +13,7 @@ export const COLLAB_EDITOR: ResourceType = {
   namespaced: true,
 };
 
-export const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 export const SECRET: ResourceType = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
 
 const INSTANCE = 'app.kubernetes.io/instance';

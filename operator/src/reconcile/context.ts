@@ -32,6 +32,8 @@ export interface Turn {
   resource: CollabEditor;
   /** Data of the Secrets that the resource names, by name. */
   referenced: ReadonlyMap<string, SecretData>;
+  /** Address of the Gateway, where the resource has neither an Ingress nor a host. */
+  gatewayAddress: string | null;
   facts: Facts;
   desired: Desired;
   checks: Record<CheckName, Check>;
@@ -41,11 +43,6 @@ export interface Turn {
   again: number | undefined;
   /** Objects written, for the log. */
   written: string[];
-}
-
-/** `<namespace>/<name>`. */
-export function environmentName({ metadata }: CollabEditor): string {
-  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
 }
 
 /** Comes again after `ms` at the latest. */

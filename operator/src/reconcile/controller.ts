@@ -1,4 +1,4 @@
-import { keyOf, parseKey } from '../kube/cache.ts';
+import { parseKey } from '../kube/cache.ts';
 import { systemClock, type Clock } from '../kube/clock.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { ControllerMetrics } from '../kube/metrics.ts';
@@ -52,9 +52,4 @@ async function reconcileOne(key: string, options: ControllerOptions): Promise<vo
     if (!(error instanceof KubeError)) metrics?.panicked();
     log.error({ key, err: error, retryInMs: Math.round(waitMs) }, 'Reconcile failed');
   }
-}
-
-/** The queue's key of an object. */
-export function queueKey(metadata: ObjectKey): string {
-  return keyOf(metadata);
 }

@@ -8,13 +8,13 @@ import type { Ports, Turn } from './context.ts';
 import { secretData } from './observe.ts';
 
 /** Holds a resource back until what it has in stores that somebody else runs is gone. Nothing else needs a finalizer: owners do the rest. */
-export const FINALIZER = 'collabeditor.dev/external-stores';
+const FINALIZER = 'collabeditor.dev/external-stores';
 
 /** After so long the resource goes even if a store can't be cleared: a store that is gone for good must not hold it for ever. */
 const PATIENCE_MS = 10 * 60_000;
 
 /** Whether the finalizer has to be there: for `Delete` with external stores only. */
-export function needsFinalizer({ spec }: CollabEditor): boolean {
+function needsFinalizer({ spec }: CollabEditor): boolean {
   return spec.deletionPolicy === 'Delete' && storeNames.some((store) => spec[store].external !== undefined);
 }
 

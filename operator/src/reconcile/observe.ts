@@ -1,7 +1,7 @@
 import { referencedSecrets } from '../api/references.ts';
 import { serviceNames, storeNames, type CollabEditor, type StoreName } from '../api/types.ts';
 import { at, listAt, numberAt, textAt } from '../kube/json.ts';
-import type { KubeObject, ObjectKey } from '../kube/types.ts';
+import type { KubeObject, ObjectKey, ResourceType } from '../kube/types.ts';
 import { desired } from '../resources/index.ts';
 import { namespaceOf, serviceName, storeName } from '../resources/names.ts';
 import type { Facts, VolumeClaim } from '../resources/types.ts';
@@ -11,16 +11,25 @@ import type { Ports, Turn } from './context.ts';
 import { FIELD_MANAGER } from './plan.ts';
 import { decodeSecret, externalProblems, keyHashes, type SecretData } from './secrets.ts';
 
-/** Looks at everything that the children of a resource depend on. Asks only the caches. */
+const GATEWAY: ResourceType = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'Gateway',
+  plural: 'gateways',
+  namespaced: true,
+};
+
+/** Looks at everything that the children of a resource depend on. Asks only the caches, but for the address of a Gateway. */
 export async function observe(raw: KubeObject, resource: CollabEditor, ports: Ports): Promise<Turn> {
-  const { cluster, release } = ports;
+  const { client, cluster, release } = ports;
   const referenced = await readReferenced(resource, cluster);
   const problems = [...referenceProblems(resource, referenced), ...hostProblem(resource, cluster)];
-  const facts = factsOf(resource, referenced, cluster);
+  const gatewayAddress = await gatewayAddressOf(resource, client);
+  const facts = factsOf({ resource, referenced, gatewayAddress }, cluster);
   return {
     raw,
     resource,
     referenced,
+    gatewayAddress,
     facts,
     desired: desired({ resource, release, facts }),
     checks: {
@@ -38,7 +47,7 @@ export async function observe(raw: KubeObject, resource: CollabEditor, ports: Po
 
 /** Looks again at the Secrets after they were written: pods follow their contents. */
 export function refresh(turn: Turn, { cluster, release }: Ports): void {
-  turn.facts = factsOf(turn.resource, turn.referenced, cluster);
+  turn.facts = factsOf(turn, cluster);
   turn.desired = desired({ resource: turn.resource, release, facts: turn.facts });
 }
 
@@ -119,7 +128,10 @@ function isBefore(a: KubeObject['metadata'], b: CollabEditor['metadata']): boole
   return at === bt ? (a.uid ?? '') < (b.uid ?? '') : at < bt;
 }
 
-function factsOf(resource: CollabEditor, referenced: ReadonlyMap<string, SecretData>, cluster: Cluster): Facts {
+function factsOf(
+  { resource, referenced, gatewayAddress }: Pick<Turn, 'resource' | 'referenced' | 'gatewayAddress'>,
+  cluster: Cluster,
+): Facts {
   const key = { namespace: namespaceOf(resource), name: resource.metadata.name };
   const secretHashes: Record<string, Record<string, string>> = {};
   for (const [name, data] of referenced) secretHashes[name] = keyHashes(data);
@@ -140,7 +152,7 @@ function factsOf(resource: CollabEditor, referenced: ReadonlyMap<string, SecretD
         namespaced: true,
       }),
     },
-    address: addressOf(key, cluster),
+    address: gatewayAddress ?? addressOf(key, cluster),
     secretHashes,
     replicas: replicasOf(resource, key.namespace, cluster),
     volumes: volumesOf(resource, key.namespace, cluster),
@@ -153,6 +165,17 @@ function addressOf(key: ObjectKey, cluster: Cluster): string | null {
   const ingress = cluster.children(key).find(({ kind }) => kind === 'Ingress');
   const [first] = listAt(ingress, 'status', 'loadBalancer', 'ingress');
   return textAt(first, 'hostname') ?? textAt(first, 'ip') ?? null;
+}
+
+/** Of a Gateway the address has to be asked for: it is not ours, so it is not watched. With a host nobody needs it. */
+async function gatewayAddressOf({ spec, metadata }: CollabEditor, client: Ports['client']): Promise<string | null> {
+  const [parent] = spec.exposure.gateway.parentRefs;
+  if (spec.exposure.type !== 'Gateway' || spec.exposure.host !== undefined || parent === undefined) return null;
+  const gateway = await client.find(GATEWAY, {
+    namespace: parent.namespace ?? metadata.namespace ?? 'default',
+    name: parent.name,
+  });
+  return textAt(listAt(gateway, 'status', 'addresses')[0], 'value') ?? null;
 }
 
 function replicasOf(resource: CollabEditor, namespace: string, cluster: Cluster): Facts['replicas'] {

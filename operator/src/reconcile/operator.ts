@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Release } from '../api/types.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { keyOf } from '../kube/cache.ts';
 import { systemClock } from '../kube/clock.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { controllerMetrics, queueMetrics, reflectorMetrics } from '../kube/metrics.ts';
@@ -11,7 +12,7 @@ import { childKinds } from '../resources/index.ts';
 import { ContestedFields } from './apply.ts';
 import { Cluster } from './cluster.ts';
 import type { Ports } from './context.ts';
-import { queueKey, runController } from './controller.ts';
+import { runController } from './controller.ts';
 import { reconcile } from './reconcile.ts';
 import { inBackground } from './stores/background.ts';
 import type { Stores } from './stores/ports.ts';
@@ -96,5 +97,5 @@ async function rediscover(cluster: Cluster, queue: WorkQueue, log: Logger): Prom
 }
 
 function enqueueAll(cluster: Cluster, queue: WorkQueue): void {
-  for (const { metadata } of cluster.resources()) queue.add(queueKey(metadata), LOW_PRIORITY);
+  for (const { metadata } of cluster.resources()) queue.add(keyOf(metadata), LOW_PRIORITY);
 }

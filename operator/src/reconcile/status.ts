@@ -28,7 +28,7 @@ export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
 }
 
 /** Everything that the status follows from. */
-export function observedBy(turn: Turn, { cluster, release }: Pick<Ports, 'cluster' | 'release'>): Observed {
+function observedBy(turn: Turn, { cluster, release }: Pick<Ports, 'cluster' | 'release'>): Observed {
   const { resource, facts, desired, checks, problems, drift } = turn;
   const key = { namespace: namespaceOf(resource), name: resource.metadata.name };
   const children = new Map(cluster.children(key).map((child) => [`${child.kind}/${child.metadata.name}`, child]));

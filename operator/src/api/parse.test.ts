@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
 import { wrongNames, wrongSpecs } from '../../../test/operator/wrong-specs.ts';
 import { sample } from '../../../test/operator/sample.ts';
 import { durationSeconds } from './duration.ts';
@@ -47,6 +49,19 @@ describe('parse', () => {
 
   it.each([null, 1, 'x', [], {}, { kind: 'CollabEditor' }])('[OA2] refuses %j, which is no resource', (value) => {
     expect(problemsOf(() => parse(value)).length).toBeGreaterThan(0);
+  });
+});
+
+describe('examples', () => {
+  const files = readdirSync('examples').filter((file) => file.endsWith('.yaml'));
+
+  it.each(files)('[OA15] %s is valid', (file) => {
+    const documents = parseAllDocuments(readFileSync(`examples/${file}`, 'utf8')).map((document): unknown =>
+      document.toJS(),
+    );
+    const resources = documents.filter((value) => JSON.stringify(value).includes('"kind":"CollabEditor"'));
+    expect(resources.length).toBeGreaterThan(0);
+    for (const resource of resources) expect(parse(resource).kind).toBe('CollabEditor');
   });
 });
 

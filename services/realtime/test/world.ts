@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  type AnyEvent,
   documentPeerRoutes,
   EXCHANGE,
   type EventData,
@@ -54,6 +55,8 @@ export interface World extends AsyncDisposable {
   tokenOf(person: { id: string; name: string }, life: string): Promise<string>;
   /** A new document's id; the first person owns it, the others are editors. */
   document(...people: Person[]): string;
+  /** Hears all events from now on. */
+  listen(hear: (event: AnyEvent) => void): Promise<AsyncDisposable>;
   publish<T extends EventType>(type: T, data: EventData<T>): Promise<void>;
 }
 
@@ -64,6 +67,8 @@ export interface Replica extends AsyncDisposable {
   /** A call on port 8081 as document-service, with the person's token. */
   peer(method: string, path: string, body?: unknown, person?: Person): Promise<{ status: number; body: Record<string, unknown> }>;
   url(documentId: string, query?: string): string;
+  /** Stops the service as SIGTERM does, with its sessions still open. */
+  stop(): Promise<void>;
 }
 
 export async function startWorld(): Promise<World> {
@@ -110,6 +115,16 @@ export async function startWorld(): Promise<World> {
       people.forEach((person, index) => roles.set(`${id} ${person.id}`, index === 0 ? 'owner' : 'editor'));
       return id;
     },
+    async listen(hear) {
+      const listener = createBroker({ url: vhost.amqpUrl, log });
+      const connected = Promise.withResolvers<undefined>();
+      listener.consumeExclusive({ prefix: 'test', bindings: ['#'], onConnected: () => connected.resolve(undefined) }, async (event) => {
+        hear(event);
+        return 'ack';
+      });
+      await connected.promise;
+      return listener;
+    },
     async publish(type, data) {
       const event = makeEvent({ id: randomUUID(), time: new Date(), type, source: '/test', subject: randomUUID(), data });
       for (let left = 200; !broker.connected() && left > 0; left--) await new Promise((resolve) => setTimeout(resolve, 25));
@@ -127,6 +142,7 @@ export async function startWorld(): Promise<World> {
 function replicaOf(service: StartedService, ended: () => void): Replica {
   const url = (documentId: string, query = ''): string => `${service.publicUrl.replace('http', 'ws')}/ws/doc/${documentId}${query}`;
   const sessions = new Set<Session>();
+  let stopped: Promise<void> | undefined;
   return {
     service,
     url,
@@ -151,10 +167,13 @@ function replicaOf(service: StartedService, ended: () => void): Replica {
       const text = await response.text();
       return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
     },
-    async [Symbol.asyncDispose]() {
+    stop() {
       ended();
+      return (stopped ??= Promise.resolve(service[Symbol.asyncDispose]()));
+    },
+    async [Symbol.asyncDispose]() {
       for (const session of sessions) session.terminate();
-      await service[Symbol.asyncDispose]();
+      await this.stop();
     },
   };
 }

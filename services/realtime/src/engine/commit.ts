@@ -80,11 +80,13 @@ export function rowsRead(hub: Hub, read: RowsRead, now: number): Effect[] {
 
 /** Edits that have waited too long while none of them can be committed are handed back to their authors. */
 export function expire(hub: Hub, now: number): Effect[] {
+  const isLate = ({ arrivedAt }: Submission): boolean => now - arrivedAt >= PATIENCE_MS;
+  const uncertain = hub.submissions.slice(0, hub.recovering?.uncertain ?? 0).filter((one) => isLate(one) && !one.abandoned);
+  for (const submission of uncertain) submission.abandoned = true;
   const held = Math.max(hub.taken, hub.recovering?.uncertain ?? 0);
   const oldest = hub.submissions[held];
-  if (!oldest || now - oldest.arrivedAt < PATIENCE_MS) return [];
-  const submissions = takeBackAll(hub, held);
-  return submissions.flatMap((submission) => answerSubmission(hub, submission, unavailable(submission.request)));
+  const late = oldest && isLate(oldest) ? takeBackAll(hub, held) : [];
+  return [...uncertain, ...late].flatMap((submission) => answerSubmission(hub, submission, unavailable(submission.request)));
 }
 
 function recover(hub: Hub, uncertain: number): Effect[] {
@@ -137,14 +139,17 @@ function acknowledge(hub: Hub, count: number): Effect[] {
     if (!submission) break;
     done.push(submission);
     left -= submission.revs.length;
-    for (let edit = 0; edit < submission.revs.length; edit++) authors.set(++version, submission);
+    for (let edit = 0; edit < submission.revs.length; edit++) {
+      version++;
+      if (!submission.abandoned) authors.set(version, submission);
+    }
   }
   const rows = commitWaiting(hub.document, count);
   const effects = deliver(hub, rows, authors);
   for (const submission of done) {
     const { source, revs, arrivedAt } = submission;
     effects.push({ type: 'counted', result: 'accepted', edits: revs.length, since: arrivedAt });
-    if (hub.sessions.has(source)) continue;
+    if (submission.abandoned || hub.sessions.has(source)) continue;
     const version = [...authors].findLast(([, author]) => author === submission)?.[0] ?? hub.document.version;
     effects.push({ type: 'reply', request: source, outcome: { type: 'done', version, duplicate: false } });
   }
@@ -196,6 +201,10 @@ function rebuild(hub: Hub, submissions: readonly Submission[], moved: boolean): 
   const back = new Map<string, Inbound[]>();
   let changed = moved;
   for (const submission of submissions) {
+    if (submission.abandoned) {
+      changed = true;
+      continue;
+    }
     const facts = { idsRead: false, headRead: true, moved: changed };
     const verdict = evaluate(hub.document, submission.author, submission.request, facts);
     const behind = back.get(submission.source);

@@ -25,8 +25,8 @@ export interface Hub {
   /** How many of `submissions` are in the commit that is under way. */
   taken: number;
   /**
-   * A commit did not go through: the log is read before anything else is committed. `uncertain` requests may have been
-   * committed all the same; the read waits for whoever holds the head, and they are not answered before it is done.
+   * A commit did not go through: the log is read before anything else is committed. The first `uncertain` requests may have been
+   * committed all the same; the read waits for whoever holds the head, and what became of them is not told before it is done.
    */
   recovering: { readonly uncertain: number } | null;
   /** PostgreSQL refused the data of a commit: requests are committed one by one until the guilty one is found. */
@@ -110,6 +110,8 @@ export interface Submission {
   readonly arrivedAt: number;
   readonly turn: number;
   revs: readonly string[];
+  /** Its author was told `unavailable` while nobody could know whether it is committed. If it is, he sees it like anyone else. */
+  abandoned: boolean;
 }
 
 /** Answer to a call of the document service. */

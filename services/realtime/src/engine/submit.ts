@@ -47,7 +47,7 @@ export function pump(hub: Hub, source: Source, now: number): Effect[] {
 export function settle(hub: Hub, source: Source, inbound: Inbound & { readonly request: EditRequest }, verdict: Exclude<Verdict, { type: 'wait' }>): Effect[] {
   const { request, arrivedAt, turn } = inbound;
   if (verdict.type !== 'accept') return answer(hub, source, { request, turn }, verdict);
-  const submission = { source: source.id, author: source.author, request, arrivedAt, turn, revs: [] };
+  const submission = { source: source.id, author: source.author, request, arrivedAt, turn, revs: [], abandoned: false };
   accept(hub, submission, verdict);
   return [{ type: 'ready' }];
 }

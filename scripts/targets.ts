@@ -56,7 +56,9 @@ export function singleNode(name: string): Target {
   ];
   return {
     description: `the single-node cluster "${name}" of test/cluster`,
-    up: async (say) => void (await command('cluster-up', cluster('up'), { say })),
+    up: async (say) => {
+      await command('cluster-up', cluster('up'), { say });
+    },
     kubectl: (args, input) =>
       command(
         `kubectl-${args[0] ?? ''}`,
@@ -97,7 +99,9 @@ export function singleNode(name: string): Target {
       };
     },
     localUrl: async () => lastLine(await command('cluster-url', cluster('url'))),
-    down: async (say) => void (await command('cluster-down', cluster('down'), { say })),
+    down: async (say) => {
+      await command('cluster-down', cluster('down'), { say });
+    },
   };
 }
 
@@ -120,10 +124,10 @@ function kind(name: string, ours: boolean): Target {
     },
     storeImages: async () => ({}),
     localUrl: async () => undefined,
-    down: async (say) =>
-      void (ours
-        ? await command('kind-delete', ['kind', 'delete', 'cluster', '--name', name], { say })
-        : await removeEnvironment(kubectl)),
+    async down(say) {
+      if (ours) await command('kind-delete', ['kind', 'delete', 'cluster', '--name', name], { say });
+      else await removeEnvironment(kubectl);
+    },
   };
 }
 
@@ -133,7 +137,9 @@ function existing(context: string): Target {
   const registry = process.env['REGISTRY'];
   return {
     description: `the cluster of context "${context}"`,
-    up: async () => void (await kubectl(['version', '-o', 'json'])),
+    up: async () => {
+      await kubectl(['version', '-o', 'json']);
+    },
     kubectl,
     async provide(image, say) {
       if (registry === undefined)

@@ -60,20 +60,20 @@ async function jest(project: 'unit' | 'integration' | 'e2e', title: string): Pro
   rmSync(resultFile, { force: true });
   const script = project === 'e2e' ? ['node', 'scripts/e2e.ts'] : ['npm', 'run', '--silent', `test:${project}`, '--'];
   const run = [...script, '--json', `--outputFile=${resultFile}`];
-  let failure: unknown;
+  let failure: Error | undefined;
   try {
     await stages.run(title, (say) =>
       command(`test-${project}`, run, { say: (line) => line.startsWith('{"') || say(line) }),
     );
   } catch (error) {
-    failure = error;
+    failure = error instanceof Error ? error : new Error(String(error));
   }
   const before = count.failed;
   countResults(resultFile);
   // A run that broke without a failed test (a crash, a suite that did not load) is a failure too.
   if (failure !== undefined && count.failed === before) {
     count.failed += 1;
-    console.error(failure instanceof Error ? failure.message : String(failure));
+    console.error(failure.message);
   }
 }
 

@@ -71,11 +71,11 @@ function play(session: PlainSession, step: EditStep | HistoryStep, id: string, h
   if (!('pos' in step)) return session.send(id, { type: step.do });
   const { pos, text = '', len = 0 } = step;
   const edit: Edit = step.do === 'insert' ? { type: 'insert', pos, text } : { type: 'delete', pos, len };
-  return session.edit(id, edit, step.stale === true ? head - 1 : head);
+  return session.edit(id, edit, step.stale ? head - 1 : head);
 }
 
 /** What a step that is not acknowledged has to be answered with. */
 function answerTo(step: EditStep | HistoryStep): Outcome | undefined {
   if ('stale' in step) return { kind: 'out_of_sync' };
-  return 'refused' in step && step.refused !== undefined ? { kind: 'error', code: step.refused } : undefined;
+  return 'refused' in step ? { kind: 'error', code: step.refused } : undefined;
 }

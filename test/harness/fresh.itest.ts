@@ -12,34 +12,29 @@ async function listed(managementUrl: string, path: string): Promise<readonly unk
   const authorization = `Basic ${btoa(`${url.username}:${url.password}`)}`;
   url.username = url.password = '';
   const body: unknown = await (await fetch(url, { headers: { authorization } })).json();
-  return Array.isArray(body) ? body : [];
+  if (!Array.isArray(body)) throw new Error(`${path} is no list`);
+  return body as unknown[];
 }
 
 it('[HA1, HA3] a vhost has the topology, and is gone afterwards', async () => {
-  let managementUrl = '';
-  let name = '';
-  {
-    await using vhost = await freshVhost();
-    ({ managementUrl, vhost: name } = vhost);
-    const found = (await listed(managementUrl, `/queues/${name}`)) as readonly Named[];
-    expect(found.map((queue) => queue.name).sort()).toEqual(queues.map((queue) => queue.name).sort());
-    const bound = (await listed(managementUrl, `/bindings/${name}`)) as readonly { source: string }[];
-    expect(bound.filter(({ source }) => source !== '')).toHaveLength(bindings.length);
-  }
+  const vhost = await freshVhost();
+  const { managementUrl, vhost: name } = vhost;
+  const found = (await listed(managementUrl, `/queues/${name}`)) as readonly Named[];
+  expect(found.map((queue) => queue.name).sort()).toEqual(queues.map((queue) => queue.name).sort());
+  const bound = (await listed(managementUrl, `/bindings/${name}`)) as readonly { source: string }[];
+  expect(bound.filter(({ source }) => source !== '')).toHaveLength(bindings.length);
+  await vhost[Symbol.asyncDispose]();
   const vhosts = (await listed(managementUrl, '/vhosts')) as readonly Named[];
-  expect(vhosts.map((vhost) => vhost.name)).not.toContain(name);
+  expect(vhosts.map((one) => one.name)).not.toContain(name);
 });
 
 it('[HA2, HA3] a database has one schema, and is gone afterwards', async () => {
-  let url = '';
-  {
-    await using database = await freshDatabase('documents');
-    ({ url } = database);
-    await using client = await connected(url);
-    const { rows } = await client.query<{ schema: string }>('SELECT current_schema() AS schema');
-    expect(rows).toEqual([{ schema: 'documents' }]);
-  }
-  await expect(connected(url)).rejects.toThrow(/does not exist/);
+  const database = await freshDatabase('documents');
+  await using client = await connected(database.url);
+  const { rows } = await client.query<{ schema: string }>('SELECT current_schema() AS schema');
+  expect(rows).toEqual([{ schema: 'documents' }]);
+  await database[Symbol.asyncDispose]();
+  await expect(connected(database.url)).rejects.toThrow(/does not exist/);
 });
 
 async function connected(url: string): Promise<Client & AsyncDisposable> {

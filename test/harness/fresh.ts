@@ -48,7 +48,12 @@ export async function freshVhost(): Promise<FreshVhost> {
   await declareTopology(managementUrl, vhost);
   const amqp = new URL(requiredEnv('COLLAB_TEST_AMQP_URL'));
   amqp.pathname = `/${vhost}`;
-  return { amqpUrl: amqp.href, managementUrl, vhost, [Symbol.asyncDispose]: () => manage(managementUrl, 'DELETE', `/vhosts/${vhost}`) };
+  return {
+    amqpUrl: amqp.href,
+    managementUrl,
+    vhost,
+    [Symbol.asyncDispose]: () => manage(managementUrl, 'DELETE', `/vhosts/${vhost}`),
+  };
 }
 
 /** Declares exchange, queues, bindings and policies; what is there already stays. */
@@ -64,7 +69,12 @@ export async function declareTopology(managementUrl: string, vhost: string): Pro
     await manage(managementUrl, 'POST', `/bindings/${at}/e/${exchange}/q/${queue}`, { routing_key: routingKey });
   }
   for (const { name, pattern, definition, applyTo, priority } of policies) {
-    await manage(managementUrl, 'PUT', `/policies/${at}/${name}`, { pattern, definition, priority, 'apply-to': applyTo });
+    await manage(managementUrl, 'PUT', `/policies/${at}/${name}`, {
+      pattern,
+      definition,
+      priority,
+      'apply-to': applyTo,
+    });
   }
 }
 
@@ -82,6 +92,7 @@ async function manage(base: string, method: string, path: string, body?: unknown
 
 function requiredEnv(name: string): string {
   const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: run this through the integration project (npm run test:integration)`);
+  if (value === undefined)
+    throw new Error(`${name} is not set: run this through the integration project (npm run test:integration)`);
   return value;
 }

@@ -17,8 +17,8 @@ export interface ProgramOptions {
 export interface Program {
   readonly pid: number;
   /** Polls `ready`; throws with the end of the log when the program ends or the deadline passes. */
-  waitUntil(ready: () => boolean | Promise<boolean>, deadlineMs: number): Promise<void>;
-  stop(): Promise<void>;
+  readonly waitUntil: (ready: () => boolean | Promise<boolean>, deadlineMs: number) => Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a server program that dies with this process. */
@@ -46,7 +46,8 @@ export function startProgram(options: ProgramOptions): Program {
       for (;;) {
         if (end !== undefined) throw new Error(`${name} ${end}; ${logFile} ends with:\n${tail(logFile)}`);
         if (await ready()) return;
-        if (Date.now() > deadline) throw new Error(`${name} was not ready in ${deadlineMs} ms; ${logFile} ends with:\n${tail(logFile)}`);
+        if (Date.now() > deadline)
+          throw new Error(`${name} was not ready in ${deadlineMs} ms; ${logFile} ends with:\n${tail(logFile)}`);
         await delay(50);
       }
     },

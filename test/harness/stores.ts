@@ -32,7 +32,7 @@ export async function startStores(options: StoresOptions): Promise<Stores> {
   mkdirSync(options.dataDir, { recursive: true, mode: 0o755 });
   const started = await Promise.allSettled([startPostgres(options), startRedis(options), startRabbit(options)]);
   const stop = async (): Promise<void> => {
-    await Promise.all(started.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
+    await Promise.all(started.map(async (one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
   };
   const [postgres, redis, rabbit] = started;
   if (postgres.status === 'rejected' || redis.status === 'rejected' || rabbit.status === 'rejected') {
@@ -51,7 +51,7 @@ export async function startStores(options: StoresOptions): Promise<Stores> {
 
 interface Store {
   readonly url: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 async function startPostgres({ dataDir, fsync }: StoresOptions): Promise<Store> {
@@ -68,7 +68,19 @@ async function startPostgres({ dataDir, fsync }: StoresOptions): Promise<Store> 
     if (owner) chownSync(passwordFile, owner.uid, owner.gid);
     execFileSync(
       join(bin, 'initdb'),
-      ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
+      [
+        '-D',
+        data,
+        '-U',
+        'postgres',
+        '-A',
+        'scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '-E',
+        'UTF8',
+        '--locale=C.UTF-8',
+        '--no-sync',
+      ],
       { ...owner, stdio: 'pipe', cwd: '/' },
     );
     rmSync(passwordFile);
@@ -106,7 +118,12 @@ async function startRedis({ dataDir }: StoresOptions): Promise<Store> {
 }
 
 async function startRabbit({ dataDir }: StoresOptions): Promise<Store & { managementUrl: string }> {
-  const [port, managementPort, distPort, epmdPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const [port, managementPort, distPort, epmdPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const home = join(dataDir, 'rabbitmq');
   mkdirSync(home, { recursive: true });
   const password = keptPassword(dataDir, 'rabbitmq');
@@ -140,7 +157,14 @@ async function startRabbit({ dataDir }: StoresOptions): Promise<Store & { manage
     ERL_EPMD_ADDRESS: '127.0.0.1',
   };
   // Erlang's port mapper would daemonise itself; started by us, it ends with us.
-  const mapper = startProgram({ name: 'epmd', command: 'epmd', args: [], environment, logFile: join(dataDir, 'epmd.log'), stopSignal: 'SIGTERM' });
+  const mapper = startProgram({
+    name: 'epmd',
+    command: 'epmd',
+    args: [],
+    environment,
+    logFile: join(dataDir, 'epmd.log'),
+    stopSignal: 'SIGTERM',
+  });
   const program = startProgram({
     name: 'rabbitmq',
     command: rabbitServer(),
@@ -162,7 +186,9 @@ async function startRabbit({ dataDir }: StoresOptions): Promise<Store & { manage
 
 function postgresPrograms(): string {
   const root = '/usr/lib/postgresql';
-  const versions = existsSync(root) ? readdirSync(root).filter((version) => existsSync(join(root, version, 'bin/postgres'))) : [];
+  const versions = existsSync(root)
+    ? readdirSync(root).filter((version) => existsSync(join(root, version, 'bin/postgres')))
+    : [];
   const newest = versions.sort((a, b) => Number(b) - Number(a))[0];
   if (newest === undefined) throw new Error(`no PostgreSQL server below ${root}: install the package "postgresql"`);
   return join(root, newest, 'bin');
@@ -177,7 +203,10 @@ function rabbitServer(): string {
 /** PostgreSQL refuses to run as root, so root hands it to the account of that name. */
 function ownerOf(account: string): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const entry = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':')).find(([name]) => name === account);
+  const entry = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([name]) => name === account);
   if (!entry) throw new Error(`no account "${account}": install the package "postgresql"`);
   return { uid: Number(entry[2]), gid: Number(entry[3]) };
 }
@@ -204,4 +233,3 @@ function canConnect(port: number): Promise<boolean> {
     socket.once('error', () => resolve(false));
   });
 }
-

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CRD, environment, startCluster } from '../../../test/operator/cluster.ts';
-import type { TestCluster } from '../../../test/operator/cluster.ts';
-import { wrongNames, wrongSpecs } from '../../../test/operator/wrong-specs.ts';
+import { CRD, environment, startCluster } from '../../test/cluster.ts';
+import type { TestCluster } from '../../test/cluster.ts';
+import { wrongNames, wrongSpecs } from '../../test/wrong-specs.ts';
 import type { KubeObject, ResourceType } from '../kube/types.ts';
 import { parse } from './parse.ts';
 

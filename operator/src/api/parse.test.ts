@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
-import { wrongNames, wrongSpecs } from '../../../test/operator/wrong-specs.ts';
-import { sample } from '../../../test/operator/sample.ts';
+import { wrongNames, wrongSpecs } from '../../test/wrong-specs.ts';
+import { sample } from '../../test/sample.ts';
 import { durationSeconds } from './duration.ts';
 import { InvalidResource, parse } from './parse.ts';
 import { quantityValue } from './quantity.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { release, sample } from '../../../test/operator/sample.ts';
+import { release, sample } from '../../test/sample.ts';
 import { referencedSecrets } from './references.ts';
 import { imageOf, releaseFrom, versionProblem } from './release.ts';
 import { unsupportedFields } from './unsupported.ts';

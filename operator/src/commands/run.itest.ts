@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { environment, startCluster, until, type TestCluster } from '../../../test/operator/cluster.ts';
+import { environment, startCluster, until, type TestCluster } from '../../test/cluster.ts';
 import { at, listAt, textAt } from '../kube/json.ts';
 import { COLLAB_EDITOR } from '../reconcile/cluster.ts';
 import { childKinds } from '../resources/index.ts';

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startCluster, until, type TestCluster } from '../../../test/operator/cluster.ts';
+import { startCluster, until, type TestCluster } from '../../test/cluster.ts';
 import { Cache } from './cache.ts';
 import { KubeClient } from './client.ts';
 import { Credentials } from './credentials.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { TestClock } from '../../../test/operator/clock.ts';
+import { TestClock } from '../../test/clock.ts';
 import { KubeError } from './errors.ts';
 import { EventRecorder } from './events.ts';
 import type { KubeObject } from './types.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { TestClock, turns } from '../../../test/operator/clock.ts';
+import { TestClock, turns } from '../../test/clock.ts';
 import { LOW_PRIORITY, WorkQueue } from './queue.ts';
 
 function setUp() {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { TestClock, turns } from '../../../test/operator/clock.ts';
+import { TestClock, turns } from '../../test/clock.ts';
 import { Cache } from './cache.ts';
 import type { WatchEvent } from './client.ts';
 import { KubeError } from './errors.ts';

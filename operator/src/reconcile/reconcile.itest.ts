@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { environment, startCluster, until, type TestCluster } from '../../../test/operator/cluster.ts';
-import { contentStores, startOperator, type TestOperator } from '../../../test/operator/operator.ts';
-import { play } from '../../../test/operator/play.ts';
+import { environment, startCluster, until, type TestCluster } from '../../test/cluster.ts';
+import { contentStores, startOperator, type TestOperator } from '../../test/operator.ts';
+import { play } from '../../test/play.ts';
 import { childKinds } from '../resources/index.ts';
 import { at, listAt, textAt } from '../kube/json.ts';
 import type { KubeObject, ResourceType } from '../kube/types.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
-import { release, sample, sampleInput } from '../../../test/operator/sample.ts';
+import { release, sample, sampleInput } from '../../test/sample.ts';
 import { childKinds, desired, manifests } from './index.ts';
 import { noFacts } from './types.ts';
 import type { Facts, Manifest } from './types.ts';

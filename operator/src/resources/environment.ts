@@ -101,13 +101,12 @@ export const peers: Readonly<Record<ServiceName, { calls: readonly ServiceName[]
 const domainEnv: Readonly<Record<ServiceName, (input: DesiredInput) => EnvVar[]>> = {
   user: (input) => [
     ...tokenEnv(input),
-    ...linkEnv(input),
     plain('SIGNING_KEYS_FILE', `${signingKeysPath}/keys.json`),
     plain('ACCESS_TOKEN_TTL', input.resource.spec.auth.accessTokenTTL),
     plain('REFRESH_TOKEN_TTL', input.resource.spec.auth.refreshTokenTTL),
     plain('ADDRESS_VERIFICATION', input.resource.spec.services.notification.smtp === undefined ? 'none' : 'mail'),
   ],
-  document: (input) => [...tokenEnv(input), ...linkEnv(input)],
+  document: tokenEnv,
   realtime: (input) => [
     ...tokenEnv(input),
     plain('MAX_CONNECTIONS', String(input.resource.spec.services.realtime.maxConnections)),
@@ -121,12 +120,6 @@ function tokenEnv({ resource }: DesiredInput): EnvVar[] {
     plain('ISSUER', `https://${namespaceOf(resource)}/${resource.metadata.name}`),
     plain('ALLOWED_ORIGINS', resource.spec.exposure.allowedOrigins.join(',')),
   ];
-}
-
-/** Only a host of the spec: the address would restart these pods when it comes, and they work without it. */
-function linkEnv({ resource, facts }: DesiredInput): EnvVar[] {
-  const url = resource.spec.exposure.host === undefined ? null : publicUrl(resource.spec, facts);
-  return url === null ? [] : [plain('PUBLIC_URL', url)];
 }
 
 /** Mails can't do without; before an address is known, links lead to the document service inside the cluster. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { openApiSchema } from '../api/crd.ts';
 import type { StructuralSchema } from '../api/crd.ts';
-import { sampleInput } from '../../../test/operator/sample.ts';
+import { sampleInput } from '../../test/sample.ts';
 import { desired, manifests } from './index.ts';
 
 interface Example {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { sampleInput } from '../../../test/operator/sample.ts';
+import { sampleInput } from '../../test/sample.ts';
 import { networkPolicies } from './network-policies.ts';
 
 /** The table of who talks to whom (docs/architecture.md): client → server:port. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { NAMESPACE, startCluster } from '../../../test/operator/cluster.ts';
-import type { TestCluster } from '../../../test/operator/cluster.ts';
-import { sampleInput } from '../../../test/operator/sample.ts';
+import { NAMESPACE, startCluster } from '../../test/cluster.ts';
+import type { TestCluster } from '../../test/cluster.ts';
+import { sampleInput } from '../../test/sample.ts';
 import type { ResourceType } from '../kube/types.ts';
 import { desired, manifests } from './index.ts';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import { sampleInput } from '../../../test/operator/sample.ts';
+import { sampleInput } from '../../test/sample.ts';
 import { desired } from './index.ts';
 
 describe('scripts', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { sample, sampleInput } from '../../../test/operator/sample.ts';
+import { sample, sampleInput } from '../../test/sample.ts';
 import { containerResources } from './container-resources.ts';
 import { publicUrl } from './exposure.ts';
 import { desired, manifests } from './index.ts';
@@ -75,7 +75,6 @@ describe('environment variables', () => {
     };
     const { user, document, notification } = environments(spec, { external: { postgres: { admin: false, ca: true } } });
     expect(user).toMatchObject({
-      PUBLIC_URL: 'https://docs.example.com',
       ADDRESS_VERIFICATION: 'mail',
       LOG_LEVEL: 'debug',
       DATABASE_CA_FILE: '/run/secrets/ca/postgres.crt',

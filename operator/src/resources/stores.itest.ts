@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { sampleInput } from '../../../test/operator/sample.ts';
+import { sampleInput } from '../../test/sample.ts';
 import { freePort, startProgram } from '../../../test/harness/programs.ts';
 import type { Program } from '../../../test/harness/programs.ts';
 import { desired } from './index.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { conditionTypes, stages } from '../api/schema-status.ts';
 import type { Condition, ConditionType } from '../api/types.ts';
-import { living, withChild, withPod } from '../../../test/operator/living.ts';
+import { living, withChild, withPod } from '../../test/living.ts';
 import { conditions, stageDone, statusOf } from './index.ts';
 import type { Observed } from './observed.ts';
 

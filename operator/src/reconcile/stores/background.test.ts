@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { TestClock, turns } from '../../../../test/operator/clock.ts';
-import { contentStores } from '../../../../test/operator/operator.ts';
+import { TestClock, turns } from '../../../test/clock.ts';
+import { contentStores } from '../../../test/operator.ts';
 import type { Check } from '../../status/observed.ts';
 import { inBackground } from './background.ts';
 import type { CacheRequest } from './ports.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../operator/src/kube/clock.ts';
+import type { Clock } from '../src/kube/clock.ts';
 
 /** A clock that moves only when told to. */
 export class TestClock implements Clock {

@@ -1,9 +1,9 @@
 /** Plays the controllers that need pods: what is wanted is reported as running at once. */
-import { Cache } from '../../operator/src/kube/cache.ts';
-import type { KubeClient } from '../../operator/src/kube/client.ts';
-import { at, numberAt } from '../../operator/src/kube/json.ts';
-import { Reflector } from '../../operator/src/kube/reflector.ts';
-import type { KubeObject, ResourceType } from '../../operator/src/kube/types.ts';
+import { Cache } from '../src/kube/cache.ts';
+import type { KubeClient } from '../src/kube/client.ts';
+import { at, numberAt } from '../src/kube/json.ts';
+import { Reflector } from '../src/kube/reflector.ts';
+import type { KubeObject, ResourceType } from '../src/kube/types.ts';
 
 const played: { type: ResourceType; status: (object: KubeObject) => Record<string, unknown> }[] = [
   {

@@ -1,9 +1,9 @@
 /** A real API server with the resource installed, for tests of the operator. Workload controllers are played by `play.ts`. */
-import { crd } from '../../operator/src/api/crd.ts';
-import { KubeClient } from '../../operator/src/kube/client.ts';
-import { Credentials, readKubeconfig } from '../../operator/src/kube/credentials.ts';
-import type { KubeObject, ResourceType } from '../../operator/src/kube/types.ts';
-import { startApiServer } from '../cluster/src/api.ts';
+import { crd } from '../src/api/crd.ts';
+import { KubeClient } from '../src/kube/client.ts';
+import { Credentials, readKubeconfig } from '../src/kube/credentials.ts';
+import type { KubeObject, ResourceType } from '../src/kube/types.ts';
+import { startApiServer } from '../../test/cluster/src/api.ts';
 
 export const NAMESPACE: ResourceType = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false };
 export const CRD: ResourceType = {

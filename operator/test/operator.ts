@@ -1,9 +1,9 @@
 /** The operator inside a test: real caches, queue and reconcile; stores as the test has them. */
-import { createLogger } from '../../operator/src/commands/log.ts';
-import { newRegistry } from '../../operator/src/kube/metrics.ts';
-import { releaseFrom } from '../../operator/src/api/release.ts';
-import { createOperator } from '../../operator/src/reconcile/operator.ts';
-import type { Stores } from '../../operator/src/reconcile/stores/ports.ts';
+import { createLogger } from '../src/commands/log.ts';
+import { newRegistry } from '../src/kube/metrics.ts';
+import { releaseFrom } from '../src/api/release.ts';
+import { createOperator } from '../src/reconcile/operator.ts';
+import type { Stores } from '../src/reconcile/stores/ports.ts';
 import type { Seen, TestCluster } from './cluster.ts';
 
 export interface TestOperator extends AsyncDisposable {

@@ -1,9 +1,9 @@
 /** A CollabEditor and what it calls for, as plain data. */
-import { parse } from '../../operator/src/api/parse.ts';
-import { releaseFrom } from '../../operator/src/api/release.ts';
-import type { CollabEditor } from '../../operator/src/api/types.ts';
-import { noFacts } from '../../operator/src/resources/types.ts';
-import type { DesiredInput, Facts } from '../../operator/src/resources/types.ts';
+import { parse } from '../src/api/parse.ts';
+import { releaseFrom } from '../src/api/release.ts';
+import type { CollabEditor } from '../src/api/types.ts';
+import { noFacts } from '../src/resources/types.ts';
+import type { DesiredInput, Facts } from '../src/resources/types.ts';
 
 export const release = releaseFrom({}, '0.3.0');
 

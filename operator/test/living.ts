@@ -1,9 +1,9 @@
 /** What a cluster holds for an environment at rest, as plain data that a test bends to its case. */
-import type { Check, Observed } from '../../operator/src/status/observed.ts';
-import type { KubeObject } from '../../operator/src/kube/types.ts';
-import { desired, manifests } from '../../operator/src/resources/index.ts';
-import { noFacts } from '../../operator/src/resources/types.ts';
-import type { Facts } from '../../operator/src/resources/types.ts';
+import type { Check, Observed } from '../src/status/observed.ts';
+import type { KubeObject } from '../src/kube/types.ts';
+import { desired, manifests } from '../src/resources/index.ts';
+import { noFacts } from '../src/resources/types.ts';
+import type { Facts } from '../src/resources/types.ts';
 import { release, sample } from './sample.ts';
 
 const ok: Check = { state: 'ok' };

@@ -7,8 +7,6 @@ module.exports = {
     never('no-orphan-imports', 'Every import resolves.', {}, { couldNotResolve: true }),
     never('packages-are-leaves', 'packages/ know no service and no operator.', { path: '^packages/' }, { path: '^(services|operator|test|scripts)/', pathNot: '^test/' }),
     never('packages-are-isomorphic', 'packages/ run in browsers.', { path: '^packages/[^/]+/src', pathNot: tests }, { dependencyTypes: ['core'] }),
-    never('contracts-import-nothing-of-ours', 'Everything else meets at contracts.', { path: '^packages/contracts/' }, { path: '^packages/client/' }),
-    never('client-takes-types-only', 'The client carries no schema at run time.', { path: '^packages/client/src', pathNot: tests }, { path: '^packages/contracts/', dependencyTypesNot: ['type-only'] }),
     never('kit-knows-no-domain', 'The kit is the runtime under the services.', { path: '^services/kit/' }, { path: '^services/(?!kit/)' }),
     never('services-meet-on-the-wire', 'A service never imports another.', { path: '^services/(user|document|realtime|notification)/', pathNot: tests }, { path: '^services/(?!kit/)', pathNot: '^services/$1/' }),
     never('services-know-no-operator', 'Services run anywhere.', { path: '^services/' }, { path: '^operator/' }),

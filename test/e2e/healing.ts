@@ -33,7 +33,7 @@ interface Binding {
   readonly properties_key: string;
 }
 
-export async function bindingsOf(broker: Management, vhost: string, queue: string): Promise<string[]> {
+async function bindingsOf(broker: Management, vhost: string, queue: string): Promise<string[]> {
   const bindings = (await broker.call('GET', `/queues/${vhost}/${queue}/bindings`)) as readonly Binding[] | undefined;
   return (bindings ?? [])
     .filter(({ source }) => source === 'collab.events')

@@ -84,7 +84,7 @@ export async function readContent(reader: Account, documentId: string): Promise<
   return answer.body as { content: string; version: number };
 }
 
-export function field(body: unknown, name: string): string {
+function field(body: unknown, name: string): string {
   assert.ok(typeof body === 'object' && body !== null && name in body, `no ${name} in ${JSON.stringify(body)}`);
   return String((body as Record<string, unknown>)[name]);
 }

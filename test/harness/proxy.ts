@@ -11,7 +11,7 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /** Starts down. */
-export async function createProxy(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
+async function createProxy(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
   const port = await freePort();
   const sockets = new Set<Socket>();
   let server: Server | undefined;

@@ -4,7 +4,7 @@ import { ingressName, routeName, serviceName } from './names.ts';
 import type { DesiredInput, Facts, Manifest } from './types.ts';
 
 /** The front door: which service answers below which path. Longer paths win. */
-export const routes: readonly { path: string; service: ServiceName }[] = [
+const routes: readonly { path: string; service: ServiceName }[] = [
   { path: '/auth', service: 'user' },
   { path: '/documents', service: 'document' },
   { path: '/ws', service: 'realtime' },

@@ -26,11 +26,6 @@ export function desired(input: DesiredInput): Desired {
   };
 }
 
-/** The Secrets alone: they come first, and the rest depends on what is in them. */
-export function secretSpecs(input: DesiredInput): SecretSpec[] {
-  return secrets(input);
-}
-
 /** All manifests but the Secrets, in rollout order. */
 export function manifests({ base, exposure, stores, migration, services, monitoring }: Desired): Manifest[] {
   return [...base, ...exposure, ...stores, ...migration, ...services, ...monitoring];

@@ -1,7 +1,7 @@
 import type { CollabEditor } from '../api/types.ts';
 
 /** What every child carries; caches watch and prune by it. */
-export const managedBy = { 'app.kubernetes.io/managed-by': 'collabeditor-operator' } as const;
+const managedBy = { 'app.kubernetes.io/managed-by': 'collabeditor-operator' } as const;
 
 /** Part that a child plays; `app.kubernetes.io/component`. */
 export type Role = 'service' | 'database' | 'cache' | 'broker' | 'migration' | 'environment';

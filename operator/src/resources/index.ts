@@ -11,7 +11,7 @@ import { redis } from './redis.ts';
 import { secrets } from './secrets.ts';
 import { serviceAccounts } from './service-accounts.ts';
 import { services } from './services.ts';
-import type { Desired, DesiredInput, Manifest, SecretSpec } from './types.ts';
+import type { Desired, DesiredInput, Manifest } from './types.ts';
 
 /** The children that `input` calls for, grouped in rollout order. Pure. */
 export function desired(input: DesiredInput): Desired {

@@ -16,6 +16,8 @@ export interface Store {
     documentId: string,
     of: { readonly userId: string; readonly clientId: string; readonly ids: readonly string[] },
   ): Promise<readonly KnownEdit[]>;
+  /** A client's edits after a version, the newest ones. */
+  appliedIds(documentId: string, of: { readonly userId: string; readonly clientId: string; readonly since: number }): Promise<readonly KnownEdit[]>;
   heads(documentIds: readonly string[]): Promise<ReadonlyMap<string, Head & { readonly updatedAt: Date }>>;
   contentAt(documentId: string, version: number | null): Promise<{ content: string; version: number } | null>;
   history(documentId: string, before: number | null, limit: number): Promise<readonly { version: number; userId: string; at: Date }[]>;

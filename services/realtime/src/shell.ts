@@ -29,7 +29,7 @@ export interface OpenDocument {
   idleSince: number;
 }
 
-type Reading = Extract<Effect, { type: 'readRows' | 'readOlder' | 'readHistory' | 'readIds' }>;
+type Reading = Extract<Effect, { type: 'readRows' | 'readOlder' | 'readHistory' | 'readIds' | 'readApplied' }>;
 
 /** Runs the machines: turns what happens into events, and carries out their effects in order. */
 export class Shell {
@@ -259,6 +259,12 @@ export class Shell {
         const { userId, version } = effect;
         const failed: HubEvent = { type: 'readFailed', read: 'history', of: userId };
         return feed(store.historyOf(id, userId, version), (history) => ({ type: 'history', userId, history, version }), failed);
+      }
+      case 'readApplied': {
+        const { sessionId } = effect;
+        const failed: HubEvent = { type: 'readFailed', read: 'applied', of: sessionId };
+        feed(store.appliedIds(id, effect), (known) => ({ type: 'applied', sessionId, known }), failed);
+        return;
       }
       case 'readIds': {
         const { source } = effect;

@@ -128,6 +128,12 @@ export class Replica {
         this.#read(() => ({ type: 'history', userId, history: history(), version }), { type: 'readFailed', read: 'history', of: userId });
         return;
       }
+      case 'readApplied': {
+        const { sessionId, userId, clientId, since } = effect;
+        const known = () => [...log.ids.values()].filter((one) => one.userId === userId && one.clientId === clientId && one.version > since);
+        this.#read(() => ({ type: 'applied', sessionId, known: known() }), { type: 'readFailed', read: 'applied', of: sessionId });
+        return;
+      }
       case 'readIds': {
         const { source, userId, clientId, ids } = effect;
         const known = () => ids.flatMap((editId) => log.ids.get(editKey({ userId, clientId, editId })) ?? []);
@@ -236,9 +242,13 @@ export class Simulation {
   }
 
   client(replica: number, name: string, user = `user-${name}`): PlainClient {
-    const at = this.replicas[replica];
-    if (!at) throw new Error('no such replica');
-    return new PlainClient(this, at, name, user);
+    return new PlainClient(this, this.replica(replica), name, user);
+  }
+
+  replica(index: number): Replica {
+    const replica = this.replicas[index];
+    if (!replica) throw new Error('no such replica');
+    return replica;
   }
 }
 

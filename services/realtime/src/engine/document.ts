@@ -57,6 +57,8 @@ export interface Document {
   tipHistories: Map<string, History>;
   /** Edit ids that are known here: waiting ones, those of `rows` and those that were looked up. */
   ids: Map<string, KnownEdit>;
+  /** Ids of rows that other replicas committed, with their versions. What they stood for has to be looked up. */
+  foreignIds: Map<string, number>;
 }
 
 export function createDocument({ text, version, rev, bytes, rows }: Opened): Document {
@@ -71,6 +73,7 @@ export function createDocument({ text, version, rev, bytes, rows }: Opened): Doc
     histories: new Map(),
     tipHistories: new Map(),
     ids: new Map(),
+    foreignIds: new Map(),
   };
 }
 
@@ -107,7 +110,10 @@ export function commitWaiting(document: Document, count: number): readonly Row[]
 
 /** Rows that another replica committed. Nothing waits: waiting edits are taken back first. */
 export function applyRows(document: Document, rows: readonly Row[]): void {
-  for (const row of rows) advanceTo(document, row, after(document, row));
+  for (const row of rows) {
+    advanceTo(document, row, after(document, row));
+    if (row.editId !== null) document.foreignIds.set(editKey({ ...row, editId: row.editId }), row.version);
+  }
   resetTip(document);
 }
 
@@ -164,7 +170,8 @@ export function trim(document: Document, keep: number): void {
   if (document.rows.length <= keep) return;
   document.rows = document.rows.slice(-keep);
   const oldest = document.version - keep + 1;
-  for (const [key, known] of document.ids) if (known.version < oldest) document.ids.delete(key);
+  for (const [key, { version }] of document.ids) if (version < oldest) document.ids.delete(key);
+  for (const [key, version] of document.foreignIds) if (version < oldest) document.foreignIds.delete(key);
 }
 
 function after(before: Tip, { changes, version }: Row): Tip {

@@ -1,6 +1,6 @@
 import { ChangeSet, type Text } from '@codemirror/state';
 import type { FrameErrorCode, Role } from '@collabeditor/contracts';
-import { MAX_DOCUMENT_BYTES } from '@collabeditor/contracts';
+import { MAX_DOCUMENT_BYTES, MAX_RESUME_EDITS } from '@collabeditor/contracts';
 import { decodeChanges, deletion, difference, fingerprint, growth, insertion } from './changes.ts';
 import { type Document, type Draft, historyAtTip, rowsToTip } from './document.ts';
 import { editKey, type KnownEdit } from './row.ts';
@@ -125,6 +125,7 @@ function judgeUndo(document: Document, author: Author, request: Extract<EditRequ
  */
 function judgeTransformed(document: Document, request: Extract<EditRequest, { type: 'edits' }>, facts: Facts): Verdict {
   if (request.version > document.tip.version) return facts.headRead ? { type: 'stale' } : { type: 'wait', for: 'head' };
+  if (document.tip.version - request.version > MAX_RESUME_EDITS) return { type: 'stale' };
   const repeated = request.edits.find(({ id }, index) => request.edits.findIndex((edit) => edit.id === id) < index);
   if (repeated) return { type: 'refused', code: 'id_reused', message: 'the id stands twice in the frame', id: repeated.id };
   const rows = rowsToTip(document)(request.version + 1);
@@ -179,6 +180,8 @@ function refuse(code: FrameErrorCode, message: string, request: EditRequest): Ve
 
 function duplicate(document: Document, author: Author, request: EditRequest, facts: Facts): Verdict | null {
   const ids = editIds(request);
+  const isForeign = (editId: string): boolean => document.foreignIds.has(editKey({ ...author, editId }));
+  if (!facts.idsRead && ids.some((id) => isForeign(id) && !document.ids.has(editKey({ ...author, editId: id })))) return { type: 'wait', for: 'ids' };
   const known = ids.flatMap((editId) => document.ids.get(editKey({ ...author, editId })) ?? []);
   const [first] = known;
   if (!first) return null;

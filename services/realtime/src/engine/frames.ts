@@ -63,7 +63,7 @@ export function outOfSync({ text, version }: Document, id: string | null, withCo
   return plain({ type: 'out_of_sync', ...(withContent ? { content: text.toString() } : {}), version, ...withId(id) });
 }
 
-export function v1OutOfSync({ text, version, rev }: Document, known: readonly KnownEdit[]): Frame {
+export function v1OutOfSync({ text, version, rev }: Document, known: readonly Pick<KnownEdit, 'editId' | 'version'>[]): Frame {
   const applied = known.map((edit) => ({ id: edit.editId, version: edit.version }));
   return v1({ type: 'out_of_sync', content: text.toString(), version, rev, applied });
 }

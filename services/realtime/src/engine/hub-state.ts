@@ -150,6 +150,7 @@ export type Effect =
   | { readonly type: 'readRows'; readonly turn: number; readonly after: number; readonly fence: boolean }
   | { readonly type: 'readOlder'; readonly from: number; readonly to: number }
   | { readonly type: 'readHistory'; readonly userId: string; readonly version: number }
+  | { readonly type: 'readApplied'; readonly sessionId: string; readonly userId: string; readonly clientId: string; readonly since: number }
   | { readonly type: 'readIds'; readonly source: string; readonly userId: string; readonly clientId: string; readonly ids: readonly string[] }
   /** Rows were committed by this replica. */
   | { readonly type: 'committed'; readonly rows: readonly Row[] }
@@ -176,7 +177,8 @@ export type HubEvent =
   | { readonly type: 'older'; readonly rows: readonly Row[] }
   | { readonly type: 'history'; readonly userId: string; readonly history: History; readonly version: number }
   | { readonly type: 'ids'; readonly source: string; readonly known: readonly KnownEdit[] }
-  | { readonly type: 'readFailed'; readonly read: 'rows' | 'older' | 'ids' | 'history'; readonly of?: string; readonly turn?: number }
+  | { readonly type: 'applied'; readonly sessionId: string; readonly known: readonly KnownEdit[] }
+  | { readonly type: 'readFailed'; readonly read: 'rows' | 'older' | 'ids' | 'history' | 'applied'; readonly of?: string; readonly turn?: number }
   | { readonly type: 'head'; readonly version: number; readonly rev: string }
   | { readonly type: 'remotePeers'; readonly replica: string; readonly peers: readonly RemotePeer[] }
   | { readonly type: 'remotePresence'; readonly peer: RemotePeer }

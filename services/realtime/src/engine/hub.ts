@@ -1,4 +1,4 @@
-import { CLOSE } from '@collabeditor/contracts';
+import { CLOSE, MAX_RESUME_EDITS } from '@collabeditor/contracts';
 import { committed, expire, failed, lost, rejected, rowsRead } from './commit.ts';
 import { learnHistory, prependRows, rowsFrom, trim } from './document.ts';
 import type { Author, EditRequest } from './evaluate.ts';
@@ -6,8 +6,8 @@ import { editIds } from './evaluate.ts';
 import * as frames from './frames.ts';
 import type { Effect, Hub, HubEvent, Inbound, Joining, PresenceUpdate, RemotePeer, Session } from './hub-state.ts';
 import { dropGhosts, peersOf, setRemotePeers, setRemotePresence, settlePresences, tellDuePresences, toAll } from './peers.ts';
-import { editKey } from './row.ts';
-import { pump, pumpAll, readHead, resync } from './submit.ts';
+import { editKey, type KnownEdit, REV_OF_NOTHING, type Row } from './row.ts';
+import { pump, pumpAll, readHead, readOlder, resync } from './submit.ts';
 
 /** Rows that stay in memory, for undo and for selections, and how often older ones are forgotten. */
 const KEPT_ROWS = 1000;
@@ -53,14 +53,16 @@ export function step(hub: Hub, event: HubEvent, now: number): Effect[] {
   }
 }
 
-type Rest = Extract<HubEvent, { type: 'older' | 'history' | 'ids' | 'readFailed' | 'head' | 'remotePeers' | 'remotePresence' | 'tick' }>;
+type Rest = Extract<HubEvent, { type: 'older' | 'applied' | 'history' | 'ids' | 'readFailed' | 'head' | 'remotePeers' | 'remotePresence' | 'tick' }>;
 
 function stepReads(hub: Hub, event: Rest, now: number): Effect[] {
   switch (event.type) {
     case 'older':
       hub.olderRead = false;
       prependRows(hub.document, event.rows);
-      return pumpAll(hub, now);
+      return welcomeAfter(hub, pumpAll(hub, now), now);
+    case 'applied':
+      return withSession(hub, event.sessionId, (session) => (session.live ? [] : cut(hub, session, event.known, now)));
     case 'history':
       hub.historiesRead.delete(event.userId);
       learnHistory(hub.document, event.userId, event.history, event.version);
@@ -105,27 +107,54 @@ function join(hub: Hub, joining: Joining, fresh: boolean, now: number): Effect[]
 
 function welcome(hub: Hub, session: Session, now: number): Effect[] {
   const { document } = hub;
-  const to = [session.id];
-  const about = { sessionId: session.id, clientId: session.clientId, role: session.role, peers: peersOf(hub, session.id) };
-  const effects: Effect[] = [];
-  const missed = session.resume && missedRows(hub, session.resume);
-  if (missed) {
-    effects.push({ type: 'send', to, frame: frames.resumed(document, about) });
-    if (missed.length > 0) effects.push({ type: 'send', to, frame: frames.v1Operations(missed) });
-  } else {
-    effects.push({ type: 'send', to, frame: frames.initialState(session.dialect, document, about) });
+  if (!session.resume) return greet(hub, session, [{ type: 'send', to: [session.id], frame: frames.initialState(session.dialect, document, about(hub, session)) }], now);
+  const missed = missedRows(hub, session.resume);
+  switch (missed.type) {
+    case 'older':
+      return readOlder(hub, missed.from);
+    case 'cut': {
+      const { id: sessionId, userId, clientId } = session;
+      // In another history its edits may stand at any version.
+      return [{ type: 'readApplied', sessionId, userId, clientId, since: 0 }];
+    }
+    case 'rows': {
+      const to = [session.id];
+      const operations: Effect[] = missed.rows.length > 0 ? [{ type: 'send', to, frame: frames.v1Operations(missed.rows) }] : [];
+      return greet(hub, session, [{ type: 'send', to, frame: frames.resumed(document, about(hub, session)) }, ...operations], now);
+    }
   }
+}
+
+/** The client's version is none that the log reaches: it gets the text, and which of its edits are in it. */
+function cut(hub: Hub, session: Session, known: readonly KnownEdit[], now: number): Effect[] {
+  const behind = known.filter(({ version }) => version <= hub.document.version);
+  const frame = frames.v1OutOfSync(hub.document, behind);
+  return greet(hub, session, [{ type: 'send', to: [session.id], frame }, { type: 'resync', reason: 'resume' }], now);
+}
+
+/** The first frames of a session; from now on it takes part. */
+function greet(hub: Hub, session: Session, first: readonly Effect[], now: number): Effect[] {
   session.live = true;
-  effects.push(...toAll(hub, frames.peerJoined(session), session.id), { type: 'tellPeers' });
+  const effects: Effect[] = [...first, ...toAll(hub, frames.peerJoined(session), session.id), { type: 'tellPeers' }];
   const source = hub.sources.get(session.id);
   return source ? [...effects, ...pump(hub, source, now)] : effects;
 }
 
-function missedRows(hub: Hub, { since, rev }: { since: number; rev: string }): ReturnType<typeof rowsFrom> {
-  const { document } = hub;
-  if (since === document.version) return rev === document.rev ? [] : null;
-  const rows = since < document.version ? rowsFrom(document, since) : null;
-  return rows?.[0]?.rev === rev ? rows.slice(1) : null;
+function about(hub: Hub, { id: sessionId, clientId, role }: Session): frames.Welcome {
+  return { sessionId, clientId, role, peers: peersOf(hub, sessionId) };
+}
+
+type Missed = { readonly type: 'rows'; readonly rows: readonly Row[] } | { readonly type: 'older'; readonly from: number } | { readonly type: 'cut' };
+
+/** What a client that resumes has missed. Its version counts only where it has our rev. */
+function missedRows({ document }: Hub, { since, rev }: { since: number; rev: string }): Missed {
+  const { version } = document;
+  if (since > version || version - since > MAX_RESUME_EDITS) return { type: 'cut' };
+  if (since === version) return rev === document.rev ? { type: 'rows', rows: [] } : { type: 'cut' };
+  const rows = rowsFrom(document, Math.max(1, since));
+  if (!rows) return { type: 'older', from: Math.max(1, since) };
+  const revSince = since === 0 ? REV_OF_NOTHING : rows[0]?.rev;
+  return revSince === rev ? { type: 'rows', rows: since === 0 ? rows : rows.slice(1) } : { type: 'cut' };
 }
 
 /** Sessions that joined before the head was read get their first frame. */
@@ -179,9 +208,16 @@ function inbound(hub: Hub, request: EditRequest | PresenceUpdate, now: number): 
   return { request, arrivedAt: now, turn: hub.turn, ids: 'unread', moved: false };
 }
 
+/** Whether the session has a frame of edits that is not answered. A frame sent again whose edits have come back counts as answered. */
 function isInFlight(hub: Hub, sessionId: string): boolean {
-  const isWaiting = hub.sources.get(sessionId)?.inbox.some(({ request }) => request.type === 'edits') === true;
-  return isWaiting || hub.submissions.some(({ source, request }) => source === sessionId && request.type === 'edits');
+  const source = hub.sources.get(sessionId);
+  const isOpen = ({ request }: Inbound): boolean => request.type === 'edits' && !isShown(hub, source?.author, request.edits.at(-1)?.id);
+  const isWaiting = source?.inbox.some(isOpen) === true;
+  return isWaiting || hub.submissions.some((one) => one.source === sessionId && one.request.type === 'edits');
+}
+
+function isShown({ document }: Hub, author: Author | undefined, id: string | undefined): boolean {
+  return document.rows.some(({ editId, userId, clientId }) => editId === id && userId === author?.userId && clientId === author.clientId);
 }
 
 function changeRole(hub: Hub, sessionId: string, role: Session['role']): Effect[] {
@@ -207,7 +243,10 @@ function catchUp(hub: Hub, session: Session): Effect[] {
   const missed = rowsFrom(hub.document, lag.since + 1);
   if (missed?.length === 0) return [];
   if (session.dialect === 'v1' && missed) return [{ type: 'send', to, frame: frames.v1Operations(missed) }];
-  if (session.dialect === 'v1') return [{ type: 'send', to, frame: frames.v1OutOfSync(hub.document, []) }];
+  if (session.dialect === 'v1') {
+    const applied = lag.acks.flatMap(({ id, version }) => (id === null ? [] : [{ editId: id, version }]));
+    return [{ type: 'send', to, frame: frames.v1OutOfSync(hub.document, applied) }, { type: 'resync', reason: 'slow' }];
+  }
   Object.assign(session, { unread: false, readTurn: 0 });
   const acks = lag.acks.map(({ id, version }): Effect => ({ type: 'send', to, frame: frames.duplicateAck(id, version) }));
   return [...resync(hub, session, null, hub.turn), ...acks, { type: 'resync', reason: 'slow' }];
@@ -230,13 +269,20 @@ function readFailed(hub: Hub, { read, of = '', turn }: Extract<HubEvent, { type:
       return [...hub.sessions.values()].filter(({ live }) => !live).flatMap((session) => welcome(hub, session, now));
     case 'older':
       hub.olderRead = false;
-      return [];
+      return [...hub.sessions.values()].filter(({ live, resume }) => !live && resume).flatMap((session) => comeAgain(hub, session));
+    case 'applied':
+      return withSession(hub, of, (session) => (session.live ? [] : comeAgain(hub, session)));
     case 'history':
       hub.historiesRead.delete(of);
       return [];
     case 'ids':
       return withIdsRead(hub, of, 'unread', now);
   }
+}
+
+/** What the session needs to resume can't be read: its client tries again. */
+function comeAgain(hub: Hub, session: Session): Effect[] {
+  return [{ type: 'close', to: session.id, code: CLOSE.draining, reason: 'unavailable' }, ...leave(hub, session.id)];
 }
 
 function isNews({ document, taken }: Hub, version: number, rev: string): boolean {

@@ -113,10 +113,16 @@ function ask(hub: Hub, source: Source, inbound: Inbound, verdict: Extract<Verdic
       return [{ type: 'readHistory', userId, version: document.version }];
     }
     case 'rows':
-      if (hub.olderRead || rowsFrom(document, verdict.from)) return [];
-      hub.olderRead = true;
-      return [{ type: 'readOlder', from: verdict.from, to: document.version - document.rows.length }];
+      return readOlder(hub, verdict.from);
   }
+}
+
+/** Brings older rows back into memory. */
+export function readOlder(hub: Hub, from: number): Effect[] {
+  const { document } = hub;
+  if (hub.olderRead || rowsFrom(document, from)) return [];
+  hub.olderRead = true;
+  return [{ type: 'readOlder', from, to: document.version - document.rows.length }];
 }
 
 /** Looks up the ids of everything that the source has sent, so that a burst of stale edits costs one read. */

@@ -69,11 +69,34 @@ export async function knownIds(
   documentId: string,
   { userId, clientId, ids }: { readonly userId: string; readonly clientId: string; readonly ids: readonly string[] },
 ): Promise<readonly KnownEdit[]> {
-  const { rows } = await pool.query<Pick<KnownEdit, 'version' | 'base' | 'payload'> & { edit_id: string }>(
+  const { rows } = await pool.query<StoredId>(
     'SELECT edit_id, version, base, payload FROM edit_ids WHERE document_id = $1 AND user_id = $2 AND client_id = $3 AND edit_id = ANY($4)',
     [documentId, userId, clientId, ids],
   );
-  return rows.map(({ edit_id: editId, version, base, payload }) => ({ userId, clientId, editId, version, base, payload }));
+  return rows.map((row) => knownEdit(row, userId, clientId));
+}
+
+type StoredId = Pick<KnownEdit, 'version' | 'base' | 'payload'> & { readonly edit_id: string };
+
+function knownEdit({ edit_id: editId, version, base, payload }: StoredId, userId: string, clientId: string): KnownEdit {
+  return { userId, clientId, editId, version, base, payload };
+}
+
+/** Most edits that a client is told of; it has one frame on its way at a time. */
+const MAX_APPLIED = 5000;
+
+/** A client's accepted edits after a version, the newest ones. */
+export async function appliedIds(
+  pool: Pool,
+  documentId: string,
+  { userId, clientId, since }: { readonly userId: string; readonly clientId: string; readonly since: number },
+): Promise<readonly KnownEdit[]> {
+  const { rows } = await pool.query<StoredId>(
+    `SELECT edit_id, version, base, payload FROM edit_ids
+     WHERE document_id = $1 AND user_id = $2 AND client_id = $3 AND version > $4 ORDER BY version DESC LIMIT $5`,
+    [documentId, userId, clientId, since, MAX_APPLIED],
+  );
+  return rows.map((row) => knownEdit(row, userId, clientId)).reverse();
 }
 
 /** Heads of those documents that have one. */

@@ -37,7 +37,10 @@ describe('a release', () => {
       document: 'ghcr.io/collabeditor/document-service:0.3.0',
     });
     const chosen = releaseFrom({ RELATED_IMAGE_USER: 'here/user:abc' }, '0.3.0');
-    expect(imageOf(sample({ version: '0.2.0' }).spec, chosen, 'user')).toBe('here/user:abc');
+    expect(imageOf(sample({ version: '0.3.0' }).spec, chosen, 'user')).toBe('here/user:abc');
+    expect(imageOf(sample({ version: '0.2.0' }).spec, chosen, 'user')).toBe('here/user:0.2.0');
+    const pinned = { version: '0.3.0', images: { ...images, user: 'here:5000/user@sha256:0' } };
+    expect(imageOf(sample({ version: '0.2.0' }).spec, pinned, 'user')).toBe('here:5000/user:0.2.0');
   });
 });
 

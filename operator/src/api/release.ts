@@ -52,9 +52,13 @@ function isService(component: Component): boolean {
   return serviceNames.some((service) => service === component);
 }
 
-/** A reference whose tag is the release's version gets the wanted one; a digest or another tag was chosen by hand and stays. */
-function atVersion(image: string, from: string, to: string): string {
-  return image.endsWith(`:${from}`) ? `${image.slice(0, -from.length)}${to}` : image;
+/** The operator's own release has its images as they are; another release is looked for in the same repository, under its version. */
+function atVersion(image: string, own: string, wanted: string): string {
+  if (wanted === own) return image;
+  const [name = ''] = image.split('@', 1);
+  const tag = name.lastIndexOf(':');
+  const repository = tag > name.lastIndexOf('/') ? name.slice(0, tag) : name;
+  return `${repository}:${wanted}`;
 }
 
 /** The first part of a reference is a host where it has a dot, a port or is `localhost`. */

@@ -33,6 +33,7 @@ const reservedEnv = [
   'ADDRESS_VERIFICATION',
   'MAX_CONNECTIONS',
   'DRAIN_SECONDS',
+  'SHUTDOWN_LIMIT',
   'SMTP_URI',
   'SMTP_HOST',
   'SMTP_PORT',

@@ -4,7 +4,7 @@ import type { ServiceName } from '../api/types.ts';
 import { replicasOf } from './autoscaling.ts';
 import { child } from './child.ts';
 import { containerResources } from './container-resources.ts';
-import { caPath, hasCa, secretKeysOf, serviceEnv, signingKeysPath } from './environment.ts';
+import { caPath, gracePeriodSeconds, hasCa, secretKeysOf, serviceEnv, signingKeysPath } from './environment.ts';
 import { secretsAnnotation, secretsHash } from './hash.ts';
 import { labelsOf, selectorOf } from './labels.ts';
 import { scrapeAnnotations, telemetryPort } from './monitoring.ts';
@@ -95,11 +95,6 @@ export function containerPorts(service: ServiceName) {
 
 function probe(path: string, timing: { periodSeconds: number; failureThreshold: number }) {
   return { httpGet: { path, port: 'telemetry' }, timeoutSeconds: 3, ...timing };
-}
-
-/** Time to drain: 5 s in which upgrades are still served, the drain window, and some to close. */
-function gracePeriodSeconds({ resource }: DesiredInput, service: ServiceName): number {
-  return service === 'realtime' ? Math.max(60, resource.spec.services.realtime.drainSeconds + 30) : 60;
 }
 
 function spreadOverNodes({ resource }: DesiredInput, service: ServiceName) {

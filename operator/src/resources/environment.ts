@@ -111,9 +111,15 @@ const domainEnv: Readonly<Record<ServiceName, (input: DesiredInput) => EnvVar[]>
     ...tokenEnv(input),
     plain('MAX_CONNECTIONS', String(input.resource.spec.services.realtime.maxConnections)),
     plain('DRAIN_SECONDS', String(input.resource.spec.services.realtime.drainSeconds)),
+    plain('SHUTDOWN_LIMIT', `${gracePeriodSeconds(input, 'realtime') - 5}s`),
   ],
   notification: (input) => [...notificationLinkEnv(input), ...smtpEnv(input)],
 };
+
+/** Time to drain: 5 s in which upgrades are still served, the drain window, and some to close. */
+export function gracePeriodSeconds({ resource }: DesiredInput, service: ServiceName): number {
+  return service === 'realtime' ? Math.max(60, resource.spec.services.realtime.drainSeconds + 30) : 60;
+}
 
 function tokenEnv({ resource }: DesiredInput): EnvVar[] {
   return [

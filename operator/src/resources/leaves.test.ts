@@ -77,7 +77,7 @@ const examples: Readonly<Record<string, Example>> = {
 /** Leaves that no child follows from, and who reads them. */
 const elsewhere: Readonly<Record<string, string>> = {
   paused: 'the reconciler',
-  'auth.signingKeyRotation': 'the reconciler',
+  'auth.signingKeyRotation': 'NotSupportedYet',
   'images.prometheus': 'with observability.metrics.type Managed, not supported yet',
   'images.loki': 'with observability.logs Managed, not supported yet',
   'images.grafana': 'with observability.dashboards Managed, not supported yet',

@@ -24,6 +24,8 @@ export interface Observed {
 export type CheckName = StoreName | 'topology';
 
 export type Check =
+  /** The operator had no occasion to look this time (paused, or stopped earlier): what it said last still holds. */
+  | { state: 'unasked' }
   /** Not tried yet, or an earlier stage is not done. */
   | { state: 'waiting' }
   /** As wanted; `note` is worth telling though (SharedCredentials). */

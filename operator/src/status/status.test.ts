@@ -47,6 +47,20 @@ describe('an environment at rest', () => {
     expect(status.services?.[0]).toEqual({ name: 'user', ready: 1, desired: 1 });
   });
 
+  it('[OS20] keeps what it said of a stage that was not looked at', () => {
+    const unasked = { state: 'unasked' } as const;
+    const checks = { postgres: unasked, redis: unasked, rabbitmq: unasked, topology: unasked };
+    const said = conditions(living(), [], now);
+    const before = living({ paused: true });
+    const resource = { ...before.resource, status: { conditions: said } };
+    const type = (name: string) =>
+      conditions({ ...before, resource, checks }, said, now).find((one) => one.type === name);
+    expect(type('Ready')?.status).toBe('True');
+    expect(type('TopologyReady')).toEqual(said.find((one) => one.type === 'TopologyReady'));
+    const fresh = conditions({ ...living(), checks }, [], now);
+    expect(fresh.find((one) => one.type === 'DatabaseReady')).toMatchObject({ status: 'False', reason: 'Waiting' });
+  });
+
   it('[OS2] keeps its times', () => {
     const first = conditions(living(), [], '2026-01-01T00:00:00Z');
     expect(conditions(living(), first, now)).toEqual(first);

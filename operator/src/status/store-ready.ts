@@ -1,5 +1,6 @@
 import type { StoreName } from '../api/types.ts';
 import { storeName } from '../resources/names.ts';
+import { lastVerdict } from './last-verdict.ts';
 import type { Observed } from './observed.ts';
 import { isCurrent, numberAt } from './read.ts';
 import { troubles } from './trouble.ts';
@@ -33,11 +34,16 @@ function isUpdated(live: unknown): boolean {
   return numberAt(live, 'status', 'updatedReplicas') >= numberAt(live, 'spec', 'replicas');
 }
 
-function checked({ checks }: Observed, store: StoreName): Verdict {
-  const check = checks[store];
+const stages = { postgres: 'DatabaseReady', redis: 'CacheReady', rabbitmq: 'BrokerReady' } as const;
+
+function checked(observed: Observed, store: StoreName): Verdict {
+  const check = observed.checks[store];
+  const notYet = waiting(`${titles[store]}: accounts are not set up yet.`);
   switch (check.state) {
+    case 'unasked':
+      return lastVerdict(observed, stages[store]) ?? notYet;
     case 'waiting':
-      return waiting(`${titles[store]}: accounts are not set up yet.`);
+      return notYet;
     case 'failed':
       return no(check.problem.reason, check.problem.message);
     case 'ok':

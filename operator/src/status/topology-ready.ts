@@ -1,12 +1,17 @@
+import { lastVerdict } from './last-verdict.ts';
 import type { Observed } from './observed.ts';
 import { no, waiting, yes } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 /** TopologyReady: the broker has the exchange, queues, bindings and policies of the release. */
-export function topologyReady({ checks: { topology } }: Observed): Verdict {
+export function topologyReady(observed: Observed): Verdict {
+  const { topology } = observed.checks;
+  const notYet = waiting('Exchange and queues are not declared yet.');
   switch (topology.state) {
+    case 'unasked':
+      return lastVerdict(observed, 'TopologyReady') ?? notYet;
     case 'waiting':
-      return waiting('Exchange and queues are not declared yet.');
+      return notYet;
     case 'failed':
       return no(topology.problem.reason, topology.problem.message);
     case 'ok':

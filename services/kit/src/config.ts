@@ -176,6 +176,8 @@ export const baseFields = {
   TELEMETRY_PORT: port(9090),
   /** How long requests are still accepted after SIGTERM, since routers learn late that a replica has gone. */
   SHUTDOWN_LINGER: duration({ default: '5s' }),
+  /** After this time whatever still hangs is cut off; below what Kubernetes grants, so that it is us who log it. */
+  SHUTDOWN_LIMIT: duration({ default: '55s', min: '1s' }),
   AMQP_URL: url({ protocols: ['amqp', 'amqps'] }),
   AMQP_CA_FILE: optional(file()),
   SERVICE_TOKEN: token(),

@@ -27,9 +27,6 @@ export interface ServiceDefinition<F extends Fields> {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Time that Kubernetes grants is 60 s; whatever hangs then is cut off by us, with a log line. */
-const LAST_RESORT_MS = 55_000;
-
 /** Entry of a service's process: `main.mjs` serves, `main.mjs migrate` migrates. Exit codes: 0 done, 1 failed, 78 bad configuration. */
 export async function run<F extends Fields>(definition: ServiceDefinition<F>): Promise<void> {
   try {
@@ -76,7 +73,7 @@ async function serve<F extends Fields>(definition: ServiceDefinition<F>, env: En
   setTimeout(() => {
     log.error('stopping took too long');
     process.exit(1);
-  }, LAST_RESORT_MS).unref();
+  }, config.SHUTDOWN_LIMIT).unref();
   await stop(service, log, signal === 'SIGTERM' ? config.SHUTDOWN_LINGER : 0);
   setTimeout(() => process.exit(), 2_000).unref();
 }

@@ -9,7 +9,7 @@ export const fields = {
   PEER_TOKEN_DOCUMENT: token(),
   MAX_CONNECTIONS: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   /** Over how long the sessions of a replica that stops are moved away. */
-  DRAIN_SECONDS: integer({ min: 0, max: 45, default: 30 }),
+  DRAIN_SECONDS: integer({ min: 0, max: 600, default: 30 }),
 };
 
 export type Config = BaseConfig & ConfigOf<typeof fields>;

@@ -133,6 +133,13 @@ describe('one manifest', () => {
     expect(enforced).toBe('restricted');
   });
 
+  it('[EE18] says that without a mail server nobody can prove an address', async () => {
+    const events = await kubectl(['-n', namespace, 'get', 'events', '-o', 'jsonpath={.items[*].reason}']);
+    expect(events).toContain('AddressesNotVerified');
+    const early = await register(restClient(baseUrl), 'early@example.com', 'early');
+    expect(early.verified).toBe(true);
+  });
+
   it('[EE3] a mail server given later is used', async () => {
     const host = new URL(baseUrl).hostname;
     mailbox = await Mailbox.listen(host, mailPort);

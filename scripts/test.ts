@@ -70,7 +70,8 @@ async function jest(project: 'unit' | 'integration' | 'e2e', title: string): Pro
   mkdirSync(stateDir, { recursive: true });
   rmSync(resultFile, { force: true });
   const script = project === 'e2e' ? ['node', 'scripts/e2e.ts'] : ['npm', 'run', '--silent', `test:${project}`, '--'];
-  const run = [...script, '--json', `--outputFile=${resultFile}`];
+  // A failed test may leave something open; the run ends all the same, and says so.
+  const run = [...script, '--forceExit', '--json', `--outputFile=${resultFile}`];
   let failure: Error | undefined;
   try {
     await stages.run(title, (say) =>

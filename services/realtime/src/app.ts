@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Express } from 'express';
 import { REALTIME_BINDINGS } from '@collabeditor/contracts';
 import {
   acceptPeers,
@@ -17,9 +18,9 @@ import {
 } from '@collabeditor/kit';
 import { type Config, fields } from './config.ts';
 import { createNewsWire } from './fanout.ts';
-import { createGateway } from './gateway.ts';
+import { Gateway } from './gateway.ts';
 import { createMetrics } from './metrics.ts';
-import { startPeriodicals } from './periodicals.ts';
+import { Periodicals } from './periodicals.ts';
 import type { Store } from './ports.ts';
 import { createRights } from './rights.ts';
 import { peerRoutes } from './routes/index.ts';
@@ -51,14 +52,14 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
   const jwksUrl = new URL('/auth/.well-known/jwks.json', config.USER_SERVICE_URL).href;
   const verifier = createVerifier({ issuer: config.ISSUER, jwksUrl, clock, log });
 
-  const metrics = createMetrics(registry, { connections: () => gateway.connections(), documents: () => shell.documents.size });
+  const metrics = createMetrics(registry, { connections: () => gateway.connections, documents: () => shell.documents.size });
   const news = createNewsWire(publisher, subscriber, (documentId, heard) => shell.hear(documentId, heard), log);
   const ports: ShellPorts = { store, news, metrics, clock, log, replica: randomUUID() };
   const shell = new Shell(ports);
-  const periodicals = startPeriodicals(shell, ports);
+  const periodicals = new Periodicals(shell, ports);
   const rights = createRights(documents, log);
   const limits = { maxConnections: config.MAX_CONNECTIONS, drainSeconds: config.DRAIN_SECONDS };
-  const gateway = createGateway({ shell, rights, verifier, clock, metrics, log, ...limits });
+  const gateway = new Gateway({ shell, rights, verifier, clock, metrics, log, ...limits });
 
   broker.consumeExclusive(
     { prefix: 'realtime', bindings: REALTIME_BINDINGS, onConnected: () => rights.recheckAll() },
@@ -75,7 +76,7 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
   return {
     public: createHttpApp(notWebSocket),
     internal: createHttpApp({ routes: peerRoutes({ shell, store, news }), peers: acceptPeers({ document: config.PEER_TOKEN_DOCUMENT }), ...http }),
-    upgrade: gateway.upgrade,
+    upgrade: (request, socket, head) => gateway.upgrade(request, socket, head),
     ready: () => true,
     drain: () => gateway.drain(),
     async [Symbol.asyncDispose]() {
@@ -88,7 +89,7 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
 }
 
 /** A plain request to the WebSocket's address. */
-function upgradeOnly(app: import('express').Express): void {
+function upgradeOnly(app: Express): void {
   app.all('/ws/doc/:id', () => {
     throw new Problem('upgrade_required', 'This address speaks WebSocket', { headers: { Upgrade: 'websocket' } });
   });

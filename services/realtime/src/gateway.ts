@@ -17,6 +17,9 @@ const DEAD_AFTER_MS = 60_000;
 const RETRY_AFTER_SECONDS = 2;
 /** Longest that a session which moves away waits for the answers to what it has sent. */
 const ANSWERED_WITHIN_MS = 3_000;
+/** Over how long the clients of a replica that stops come back, and how long their sockets may take to close. */
+const RECONNECT_WITHIN_MS = 1_000;
+const CLOSED_WITHIN_MS = 2_000;
 
 export interface GatewayPorts {
   readonly shell: Shell;
@@ -29,13 +32,6 @@ export interface GatewayPorts {
   readonly drainSeconds: number;
 }
 
-export interface Gateway extends AsyncDisposable {
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  connections(): number;
-  /** Refuses upgrades and moves all sessions away over the drain window. */
-  drain(): Promise<void>;
-}
-
 interface Open {
   readonly client: Client;
   readonly ws: WebSocket;
@@ -44,48 +40,110 @@ interface Open {
 }
 
 /** Turns upgrades into sessions. What can be refused is refused before the upgrade, where the client can read why. */
-export function createGateway(ports: GatewayPorts): Gateway {
-  const { shell, rights, verifier, clock, log } = ports;
-  const server = new WebSocketServer({
+export class Gateway implements AsyncDisposable {
+  readonly #ports: GatewayPorts;
+  readonly #open = new Map<string, Open>();
+  readonly #beat: NodeJS.Timeout;
+  #arriving = 0;
+  #draining = false;
+  readonly #server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
     clientTracking: false,
     handleProtocols: (offered) => answerOf(offered) ?? false,
   });
-  const open = new Map<string, Open>();
-  let arriving = 0;
-  let draining = false;
 
-  const admit = async (request: IncomingMessage, socket: Duplex, head: Buffer, knock: Knock): Promise<void> => {
+  constructor(ports: GatewayPorts) {
+    this.#ports = ports;
+    this.#beat = setInterval(() => this.#ping(), BEAT_MS).unref();
+  }
+
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { log, maxConnections } = this.#ports;
+    // A client that goes away in the middle of it.
+    socket.on('error', () => socket.destroy());
+    const knock = parseKnock(request);
+    if (knock instanceof Problem) {
+      refuse(socket, knock);
+      return;
+    }
+    const isFull = this.#draining || this.#open.size + this.#arriving >= maxConnections;
+    this.#arriving++;
+    const admitted = isFull ? Promise.reject(full(this.#draining)) : this.#admit(request, socket, head, knock);
+    admitted
+      .catch(async (error: unknown) => {
+        const problem = error instanceof Problem ? error : internal(log, error);
+        if (knock.dialect === 'v1') await closeAfterUpgrade(this.#server, request, socket, head, problem);
+        else refuse(socket, problem);
+      })
+      .catch((error: unknown) => {
+        log.debug({ err: error }, 'an upgrade failed');
+        socket.destroy();
+      })
+      .finally(() => this.#arriving--);
+  }
+
+  /** Refuses upgrades from now on and moves all sessions away over the drain window. */
+  async drain(): Promise<void> {
+    const { shell, drainSeconds } = this.#ports;
+    this.#draining = true;
+    const clients = [...this.#open.values()].map(({ client }) => client);
+    const step = (drainSeconds * 1000) / Math.max(1, clients.length);
+    await Promise.all(
+      clients.map(async (client, index) => {
+        await delay(index * step);
+        await client.moveAway(Math.round(Math.random() * RECONNECT_WITHIN_MS), () => answered(shell, client));
+      }),
+    );
+    for (let waited = 0; this.#open.size > 0 && waited < CLOSED_WITHIN_MS; waited += 20) await delay(20);
+    for (const { ws } of this.#open.values()) ws.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#beat);
+    for (const { ws } of this.#open.values()) ws.terminate();
+  }
+
+  async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, knock: Knock): Promise<void> {
+    const { shell, verifier, clock } = this.#ports;
+    const { documentId, clientId, dialect, resume } = knock;
     const caller = await identify(verifier, knock);
     const sessionId = randomUUID();
-    const close = (code: number, reason: string): void => open.get(sessionId)?.client.close(code, reason);
-    const watch = rights.watch(knock.documentId, caller.userId, {
-      changed: (role) => shell.dispatch(knock.documentId, { type: 'role', sessionId, role }),
+    // Watched before the role is asked for, so that no change of it can fall between.
+    const watch = this.#watch(documentId, caller.userId, sessionId);
+    try {
+      const role = await watch.ask(caller);
+      const fresh = await shell.prepare(documentId);
+      const ws = await accept(this.#server, request, socket, head);
+      const client = new Client({ documentId, sessionId, dialect, caller }, socketOf(ws, socket), this.#ports);
+      const now = clock.now();
+      this.#serve({ client, ws, seenAt: now, pingedAt: now }, watch);
+      await shell.join(documentId, { id: sessionId, userId: caller.userId, name: caller.name, clientId, dialect, role, resume }, client, fresh);
+      if (ws.readyState === ws.CLOSED) client.gone();
+    } finally {
+      if (!this.#open.has(sessionId)) watch.end();
+    }
+  }
+
+  #watch(documentId: string, userId: string, sessionId: string): Watch {
+    const { shell, rights } = this.#ports;
+    const close = (code: number, reason: string): void => this.#open.get(sessionId)?.client.close(code, reason);
+    return rights.watch(documentId, userId, {
+      changed: (role) => shell.dispatch(documentId, { type: 'role', sessionId, role }),
       revoked: () => close(CLOSE.revoked, 'revoked'),
       deleted: () => close(CLOSE.notFound, 'deleted'),
     });
-    try {
-      const role = await watch.ask(caller);
-      const fresh = await shell.prepare(knock.documentId);
-      if (socket.destroyed) { watch.end(); return; }
-      const ws = await accept(server, request, socket, head);
-      const client = new Client({ ...knock, sessionId, caller }, socketOf(ws, socket), ports);
-      const entry = { client, ws, seenAt: clock.now(), pingedAt: clock.now() };
-      open.set(sessionId, entry);
-      serve(entry, sessionId, watch);
-      const { clientId, dialect, resume } = knock;
-      const session = { id: sessionId, userId: caller.userId, name: caller.name, clientId, dialect, role, resume };
-      await shell.join(knock.documentId, session, client, fresh);
-    } catch (error) {
-      if (!open.has(sessionId)) watch.end();
-      throw error;
-    }
-  };
+  }
 
-  const serve = (entry: Open, sessionId: string, watch: Watch): void => {
+  #serve(entry: Open, watch: Watch): void {
+    const { clock, log } = this.#ports;
     const { ws, client } = entry;
+    this.#open.set(client.sessionId, entry);
     ws.on('message', (data: Buffer, isBinary) => {
       entry.seenAt = clock.now();
       client.receive(data, isBinary);
@@ -94,63 +152,22 @@ export function createGateway(ports: GatewayPorts): Gateway {
     // Broken frames and resets; 'close' follows.
     ws.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
     ws.once('close', () => {
-      open.delete(sessionId);
+      this.#open.delete(client.sessionId);
       watch.end();
       client.gone();
     });
-  };
+  }
 
-  const beat = setInterval(() => {
-    const now = clock.now();
-    for (const entry of open.values()) {
+  #ping(): void {
+    const now = this.#ports.clock.now();
+    for (const entry of this.#open.values()) {
       if (now - entry.seenAt > DEAD_AFTER_MS) entry.ws.terminate();
       else if (now - entry.pingedAt >= PING_EVERY_MS && entry.ws.readyState === entry.ws.OPEN) {
         entry.pingedAt = now;
         entry.ws.ping();
       }
     }
-  }, BEAT_MS);
-  beat.unref();
-
-  return {
-    connections: () => open.size,
-    upgrade(request, socket, head) {
-      // A client that goes away in the middle of it.
-      socket.on('error', () => socket.destroy());
-      const knock = parseKnock(request);
-      if (knock instanceof Problem) { refuse(socket, knock); return; }
-      const isFull = draining || open.size + arriving >= ports.maxConnections;
-      arriving++;
-      const admitted = isFull ? Promise.reject(full(draining)) : admit(request, socket, head, knock);
-      admitted
-        .catch((error: unknown) => {
-          const problem = error instanceof Problem ? error : internal(log, error);
-          return knock.dialect === 'v1' ? closeAfterUpgrade(server, request, socket, head, problem) : refuse(socket, problem);
-        })
-        .catch((error: unknown) => {
-          log.debug({ err: error }, 'an upgrade failed');
-          socket.destroy();
-        })
-        .finally(() => arriving--);
-    },
-    async drain() {
-      draining = true;
-      const clients = [...open.values()].map(({ client }) => client);
-      const step = (ports.drainSeconds * 1000) / Math.max(1, clients.length);
-      await Promise.all(
-        clients.map(async (client, index) => {
-          await delay(index * step);
-          await client.moveAway(Math.round(Math.random() * 1_000), () => answered(shell, client));
-        }),
-      );
-      for (let wait = 0; open.size > 0 && wait < 2_000; wait += 20) await delay(20);
-      for (const { ws } of open.values()) ws.terminate();
-    },
-    async [Symbol.asyncDispose]() {
-      clearInterval(beat);
-      for (const { ws } of open.values()) ws.terminate();
-    },
-  };
+  }
 }
 
 async function identify(verifier: Verifier, { token, documentId }: Knock): ReturnType<Verifier['verify']> {

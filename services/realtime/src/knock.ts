@@ -21,25 +21,36 @@ const VERSION = /^\d{1,15}$/;
 
 /** Reads an upgrade request; a problem for a wrong address or a malformed query. */
 export function parseKnock(request: IncomingMessage): Knock | Problem {
-  const url = URL.canParse(request.url ?? '', 'ws://host') ? new URL(request.url ?? '', 'ws://host') : null;
-  const name = url && PATH.exec(url.pathname)?.[1];
+  const url = addressOf(request);
+  const name = PATH.exec(url?.pathname ?? '')?.[1];
   if (!url || !name) return new Problem('not_found', 'There is nothing at this address');
-  if (request.method !== 'GET') return new Problem('method_not_allowed', 'Allowed here: GET', { headers: { Allow: 'GET' } });
   const query = url.searchParams;
+  const [clientId, since] = [query.get('client'), query.get('since')];
+  if (isMalformed(clientId, CLIENT_ID)) return new Problem('bad_request', 'client must be 1 to 64 of A-Z a-z 0-9 _ -');
+  if (isMalformed(since, VERSION)) return new Problem('bad_request', 'since must be a version');
   const offered = offeredProtocols(request);
   const dialect = answerOf(offered) === SUBPROTOCOL.v1 ? 'v1' : 'plain';
-  const clientId = query.get('client');
-  if (clientId !== null && !CLIENT_ID.test(clientId)) return new Problem('bad_request', 'client must be 1 to 64 of A-Z a-z 0-9 _ -');
-  const since = query.get('since');
-  if (since !== null && !VERSION.test(since)) return new Problem('bad_request', 'since must be a version');
-  const inProtocol = [...offered].find((protocol) => protocol.startsWith(BEARER_SUBPROTOCOL_PREFIX));
   return {
     documentId: ID.test(name) ? name.toLowerCase() : '',
-    token: bearer(request.headers) ?? inProtocol?.slice(BEARER_SUBPROTOCOL_PREFIX.length) ?? query.get('token'),
+    token: tokenOf(request, offered, query),
     dialect,
     clientId: clientId ?? randomUUID(),
     resume: dialect === 'v1' && since !== null ? { since: Number(since), rev: query.get('rev') ?? '' } : null,
   };
+}
+
+function addressOf({ url = '' }: IncomingMessage): URL | null {
+  return URL.canParse(url, 'ws://host') ? new URL(url, 'ws://host') : null;
+}
+
+function isMalformed(value: string | null, pattern: RegExp): boolean {
+  return value !== null && !pattern.test(value);
+}
+
+/** Of several tokens: header, subprotocol, query. */
+function tokenOf({ headers }: IncomingMessage, offered: ReadonlySet<string>, query: URLSearchParams): string | null {
+  const inProtocol = [...offered].find((protocol) => protocol.startsWith(BEARER_SUBPROTOCOL_PREFIX));
+  return bearer(headers) ?? inProtocol?.slice(BEARER_SUBPROTOCOL_PREFIX.length) ?? query.get('token');
 }
 
 /** The dialect that the answer names: the first one that we know. Never the token. */

@@ -17,90 +17,100 @@ const SNAPSHOT_EDITS = 100;
 const SNAPSHOT_MS = 600_000;
 
 /** What happens by time: ticks, polls of the heads, snapshots, announcements, and closing documents that nobody uses. */
-export function startPeriodicals(shell: Shell, ports: ShellPorts): AsyncDisposable {
-  const { clock, news, store, log, replica } = ports;
-  const changed = new Set<string>();
-  const report = atMostEvery(10_000, (err) => log.warn({ err }, 'the database is away'));
-  const every = new Map<string, number>();
-  const due = (what: string, interval: number): boolean => {
+export class Periodicals implements AsyncDisposable {
+  readonly #shell: Shell;
+  readonly #ports: ShellPorts;
+  readonly #beat: NodeJS.Timeout;
+  readonly #report: (error: unknown) => void;
+  readonly #doneAt = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+  /** Documents whose last change is not announced yet. */
+  readonly #changed = new Set<string>();
+
+  constructor(shell: Shell, ports: ShellPorts) {
+    this.#shell = shell;
+    this.#ports = ports;
+    this.#report = atMostEvery(10_000, (err) => ports.log.warn({ err }, 'the database is away'));
+    shell.onCommitted = (document) => this.#committed(document);
+    this.#beat = setInterval(() => this.#do(), BEAT_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#beat);
+    await Promise.allSettled(this.#running);
+    // What was changed last; if it fails, another replica finds it.
+    await this.#announce().catch(this.#report);
+  }
+
+  #do(): void {
+    const { news } = this.#ports;
+    this.#tick();
+    const documents = [...this.#shell.documents.values()];
+    const shared = documents.filter(({ hub }) => hub.replicas.size > 0 || !news.connected());
+    if (this.#isDue('poll', POLL_ALONE_MS)) this.#run(() => this.#poll(documents));
+    else if (shared.length > 0 && this.#isDue('poll shared', POLL_SHARED_MS)) this.#run(() => this.#poll(shared));
+    if (this.#isDue('announce', ANNOUNCE_MS)) this.#run(() => this.#announce());
+  }
+
+  #tick(): void {
+    const all = this.#isDue('tick all', POLL_ALONE_MS);
+    const busy = this.#isDue('tick', TICK_MS);
+    for (const [id, { hub }] of this.#shell.documents) {
+      if (all || (busy && isBusy(hub)) || owesPresence(hub)) this.#shell.dispatch(id, { type: 'tick' });
+    }
+    if (all) for (const document of [...this.#shell.documents.values()]) this.#tend(document);
+  }
+
+  #tend(document: OpenDocument): void {
+    const { news, clock, replica } = this.#ports;
+    const { hub, snapshot, idleSince } = document;
     const now = clock.now();
-    if (now - (every.get(what) ?? 0) < interval) return false;
-    every.set(what, now);
-    return true;
-  };
-  const running = new Set<Promise<void>>();
-  const run = (work: () => Promise<void>): void => {
-    const one = work().catch(report).finally(() => running.delete(one));
-    running.add(one);
-  };
+    const isChanged = hub.document.version > snapshot.version;
+    const isUnused = isIdle(hub) && now - idleSince > IDLE_MS;
+    if (isChanged && (isUnused || now - snapshot.at > SNAPSHOT_MS)) this.#run(() => this.#snapshot(document));
+    if (isUnused) this.#shell.evict(hub.id, CLOSE.draining, 'idle');
+    else if (hub.sessions.size > 0) news.publish(hub.id, { type: 'peers', replica, peers: remotePeers(hub, replica) });
+  }
 
-  shell.onCommitted = (document) => {
-    changed.add(document.hub.id);
-    if (document.hub.document.version - document.snapshot.version >= SNAPSHOT_EDITS) run(() => snapshot(document));
-  };
+  #committed(document: OpenDocument): void {
+    this.#changed.add(document.hub.id);
+    if (document.hub.document.version - document.snapshot.version >= SNAPSHOT_EDITS) this.#run(() => this.#snapshot(document));
+  }
 
-  const snapshot = async (document: OpenDocument): Promise<void> => {
+  async #snapshot(document: OpenDocument): Promise<void> {
     const { text, version, rev } = document.hub.document;
-    document.snapshot = { version, at: clock.now() };
-    await store.saveSnapshot({ documentId: document.hub.id, version, rev, content: text.toString() });
-  };
+    document.snapshot = { version, at: this.#ports.clock.now() };
+    await this.#ports.store.saveSnapshot({ documentId: document.hub.id, version, rev, content: text.toString() });
+  }
 
-  const tick = (): void => {
-    const all = due('all', POLL_ALONE_MS);
-    const busy = due('busy', TICK_MS);
-    for (const [id, { hub }] of shell.documents) {
-      if (all || (busy && isBusy(hub)) || owesPresence(hub)) shell.dispatch(id, { type: 'tick' });
-    }
-    if (all) for (const document of [...shell.documents.values()]) tend(document);
-  };
-
-  const tend = (document: OpenDocument): void => {
-    const { hub, snapshot: last, idleSince } = document;
-    const now = clock.now();
-    const isOld = hub.document.version > last.version && now - last.at > SNAPSHOT_MS;
-    if (isOld) run(() => snapshot(document));
-    if (hub.sessions.size > 0) news.publish(hub.id, { type: 'peers', replica, peers: remotePeers(hub, replica) });
-    if (isIdle(hub) && now - idleSince > IDLE_MS) {
-      if (hub.document.version > last.version) run(() => snapshot(document));
-      shell.evict(hub.id, CLOSE.draining, 'idle');
-    }
-  };
-
-  const poll = async (documents: readonly OpenDocument[]): Promise<void> => {
+  async #poll(documents: readonly OpenDocument[]): Promise<void> {
     const ids = documents.map(({ hub }) => hub.id);
     if (ids.length === 0) return;
-    for (const [id, { version, rev }] of await store.heads(ids)) shell.dispatch(id, { type: 'head', version, rev });
-  };
+    for (const [id, { version, rev }] of await this.#ports.store.heads(ids)) this.#shell.dispatch(id, { type: 'head', version, rev });
+  }
 
-  const announce = async (): Promise<void> => {
-    if (due('sweep', SWEEP_MS)) for (const id of await store.unannounced()) changed.add(id);
-    if (changed.size === 0) return;
-    const ids = [...changed].sort();
-    for (const id of ids) changed.delete(id);
-    try {
-      const settled = await store.announce(ids, ANNOUNCE_INTERVAL_MS);
-      for (const id of ids) if (!settled.has(id)) changed.add(id);
-    } catch (error) {
-      for (const id of ids) changed.add(id);
-      throw error;
-    }
-  };
+  async #announce(): Promise<void> {
+    const { store } = this.#ports;
+    if (this.#isDue('sweep', SWEEP_MS)) for (const id of await store.unannounced()) this.#changed.add(id);
+    const ids = [...this.#changed].sort();
+    if (ids.length === 0) return;
+    this.#changed.clear();
+    const settled = await store.announce(ids, ANNOUNCE_INTERVAL_MS).catch((error: unknown) => {
+      this.#report(error);
+      return new Set<string>();
+    });
+    for (const id of ids) if (!settled.has(id)) this.#changed.add(id);
+  }
 
-  const beat = setInterval(() => {
-    tick();
-    const documents = [...shell.documents.values()];
-    const shared = documents.filter(({ hub }) => hub.replicas.size > 0 || !news.connected());
-    if (due('poll alone', POLL_ALONE_MS)) run(() => poll(documents));
-    else if (shared.length > 0 && due('poll shared', POLL_SHARED_MS)) run(() => poll(shared));
-    if (due('announce', ANNOUNCE_MS)) run(announce);
-  }, BEAT_MS);
+  #isDue(what: string, interval: number): boolean {
+    const now = this.#ports.clock.now();
+    if (now - (this.#doneAt.get(what) ?? 0) < interval) return false;
+    this.#doneAt.set(what, now);
+    return true;
+  }
 
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(beat);
-      await Promise.allSettled(running);
-      // The trailing announcement of what was changed last; if it fails, another replica finds it.
-      if (changed.size > 0) await announce().catch(report);
-    },
-  };
+  #run(work: () => Promise<void>): void {
+    const one = work().catch(this.#report).finally(() => this.#running.delete(one));
+    this.#running.add(one);
+  }
 }

@@ -163,7 +163,7 @@ describe('a session', () => {
   });
 
   it('[RP10] shows presence to the others, mapped to the text, and who comes and goes', async () => {
-    const { first, second } = await pair('hello');
+    const { id, first, second } = await pair('hello');
     const before = first.frames.length;
     first.send({ type: 'presence', version: 1, selection: { anchor: 5, head: 5 }, data: { colour: 'red' } });
     expect(await second.next('presence')).toEqual({
@@ -174,18 +174,13 @@ describe('a session', () => {
     await second.next(({ type, selection }) => type === 'presence' && (selection as { anchor: number }).anchor === 4);
     expect(second.frames.filter(({ type }) => type === 'presence').length).toBeLessThan(40);
     await second.edit({ type: 'insert', pos: 0, text: '>>' });
-    const third = await replica.session(String((await pairId(second)).id), ben, { client: 'c' });
+    const third = await replica.session(id, ben, { client: 'c' });
     expect(third.frames[0]?.['peers']).toContainEqual(expect.objectContaining({ clientId: 'a', selection: { anchor: 6, head: 3 } }));
     await third.close();
     expect(await second.next('peer_left')).toMatchObject({ clientId: 'c', userId: ben.id, name: 'Ben' });
     expect(first.frames.slice(before).filter(({ type }) => type === 'presence')).toEqual([]);
   });
 });
-
-/** The document of a session, from its address. */
-async function pairId(session: Session): Promise<{ id: string }> {
-  return { id: new URL(session.ws.url).pathname.split('/').at(-1) ?? '' };
-}
 
 describe('limits', () => {
   it('[RP15] close a connection that sends a frame of more than 1 MiB', async () => {

@@ -187,31 +187,27 @@ export class Shell {
   }
 
   #perform(document: OpenDocument, effect: Effect): void {
-    const { metrics, clock } = this.#ports;
-    const { hub, connections } = document;
+    const { hub } = document;
     switch (effect.type) {
-      case 'send': {
-        const frame = Buffer.from(effect.frame);
-        for (const id of effect.to) connections.get(id)?.send(frame);
-        return metrics.framesSent(effect.to.length);
-      }
+      case 'send':
+        this.#send(document, effect.to, effect.frame);
+        return;
       case 'close':
-        return connections.get(effect.to)?.close(effect.code, effect.reason);
       case 'probe':
-        return connections.get(effect.to)?.probe();
+        this.#connection(document, effect);
+        return;
       case 'reply':
         return this.#reply(effect.request, effect.outcome);
       case 'ready':
         return this.#drive({ type: 'ready', documentId: hub.id });
       case 'counted':
-        metrics.edits(effect.result, effect.edits);
-        if (effect.since !== null) metrics.acknowledged((clock.now() - effect.since) / 1000);
-        return;
       case 'resync':
-        return metrics.resync(effect.reason);
+        this.#count(effect);
+        return;
       case 'discard':
         this.#ports.log.error({ document: hub.id }, 'the log in the database is another one; the document is opened anew');
-        return this.evict(hub.id, CLOSE.draining, 'reopen');
+        this.evict(hub.id, CLOSE.draining, 'reopen');
+        return;
       case 'committed':
       case 'tellPeers':
       case 'tellPresence':
@@ -219,6 +215,29 @@ export class Shell {
       default:
         return this.#read(hub, effect);
     }
+  }
+
+  /** Serialised once: every socket gets the same bytes. */
+  #send({ connections }: OpenDocument, to: readonly string[], frame: string): void {
+    const bytes = Buffer.from(frame);
+    for (const id of to) connections.get(id)?.send(bytes);
+    this.#ports.metrics.framesSent(to.length);
+  }
+
+  #connection({ connections }: OpenDocument, effect: Extract<Effect, { type: 'close' | 'probe' }>): void {
+    const connection = connections.get(effect.to);
+    if (effect.type === 'probe') connection?.probe();
+    else connection?.close(effect.code, effect.reason);
+  }
+
+  #count(effect: Extract<Effect, { type: 'counted' | 'resync' }>): void {
+    const { metrics, clock } = this.#ports;
+    if (effect.type === 'resync') {
+      metrics.resync(effect.reason);
+      return;
+    }
+    metrics.edits(effect.result, effect.edits);
+    if (effect.since !== null) metrics.acknowledged((clock.now() - effect.since) / 1000);
   }
 
   #tell(document: OpenDocument, effect: Extract<Effect, { type: 'committed' | 'tellPeers' | 'tellPresence' }>): void {

@@ -87,10 +87,9 @@ export class Replica {
   }
 
   #perform(effect: Effect): void {
-    const { log, faults } = this.#sim;
     switch (effect.type) {
       case 'send':
-        for (const id of effect.to) this.#sim.wire(id, () => this.clients.get(id)?.receive(JSON.parse(effect.frame) as Frame));
+        for (const id of effect.to) this.#send(id, effect.frame);
         return;
       case 'close':
         this.#sim.wire(effect.to, () => this.clients.get(effect.to)?.closed(effect.code));
@@ -105,12 +104,34 @@ export class Replica {
         this.#drive({ type: 'ready', documentId: ID });
         return;
       case 'committed':
-        for (const other of this.#sim.replicas) {
-          if (other === this || this.#sim.chance(faults.news)) continue;
-          const { version, rev } = this.hub.document;
-          this.#sim.later(() => other.dispatch({ type: 'head', version, rev }));
-        }
+        this.#tellHead();
         return;
+      case 'discard':
+        throw new Error('the history is not the one that was written');
+      case 'counted':
+      case 'resync':
+      case 'tellPeers':
+      case 'tellPresence':
+        return;
+      default:
+        this.#performRead(effect);
+    }
+  }
+
+  #tellHead(): void {
+    const { version, rev } = this.hub.document;
+    for (const other of this.#sim.replicas) {
+      if (other !== this && !this.#sim.chance(this.#sim.faults.news)) this.#sim.later(() => other.dispatch({ type: 'head', version, rev }));
+    }
+  }
+
+  #send(id: string, frame: string): void {
+    this.#sim.wire(id, () => this.clients.get(id)?.receive(JSON.parse(frame) as Frame));
+  }
+
+  #performRead(effect: Extract<Effect, { type: 'readRows' | 'readOlder' | 'readHistory' | 'readApplied' | 'readIds' }>): void {
+    const { log } = this.#sim;
+    switch (effect.type) {
       case 'readRows': {
         const { turn, after } = effect;
         this.#read(() => {
@@ -140,12 +161,6 @@ export class Replica {
         this.#read(() => ({ type: 'ids', source, known: known() }), { type: 'readFailed', read: 'ids', of: source });
         return;
       }
-      case 'discard':
-        throw new Error('the history is not the one that was written');
-      case 'counted':
-      case 'resync':
-      case 'tellPeers':
-      case 'tellPresence':
     }
   }
 

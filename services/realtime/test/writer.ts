@@ -14,7 +14,7 @@ export interface Writer {
 export interface WriterOptions {
   readonly name: string;
   /** Opens a connection; rejects while the service is away. */
-  connect(): Promise<Session>;
+  readonly connect: () => Promise<Session>;
   /** Edits that may be on their way at once. With others writing too, 1. */
   readonly window: number;
 }

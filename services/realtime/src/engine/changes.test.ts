@@ -48,8 +48,8 @@ describe('change sets', () => {
     fc.assert(
       fc.property(twoTexts, ([before, after]) => {
         const changes = difference(textOf(before), after);
-        fc.pre(changes !== null);
-        expect(decodeChanges(changes?.toJSON(), textOf(before))?.apply(textOf(before)).toString()).toBe(after);
+        if (!changes) return;
+        expect(decodeChanges(changes.toJSON(), textOf(before))?.apply(textOf(before)).toString()).toBe(after);
       }),
     );
   });

@@ -180,9 +180,10 @@ function refuse(code: FrameErrorCode, message: string, request: EditRequest): Ve
 
 function duplicate(document: Document, author: Author, request: EditRequest, facts: Facts): Verdict | null {
   const ids = editIds(request);
-  const isForeign = (editId: string): boolean => document.foreignIds.has(editKey({ ...author, editId }));
-  if (!facts.idsRead && ids.some((id) => isForeign(id) && !document.ids.has(editKey({ ...author, editId: id })))) return { type: 'wait', for: 'ids' };
-  const known = ids.flatMap((editId) => document.ids.get(editKey({ ...author, editId })) ?? []);
+  const keys = ids.map((editId) => editKey({ ...author, editId }));
+  const isForeign = keys.some((key) => document.foreignIds.has(key) && !document.ids.has(key));
+  if (isForeign && !facts.idsRead) return { type: 'wait', for: 'ids' };
+  const known = keys.flatMap((key) => document.ids.get(key) ?? []);
   const [first] = known;
   if (!first) return null;
   const base = 'version' in request ? request.version : null;

@@ -84,10 +84,10 @@ describe('the committer', () => {
 
   it('[RE9] rests longer after each failure', () => {
     const committer = createCommitter();
-    let effects = stepCommitter(committer, { type: 'ready', documentId: 'a' }, part);
+    stepCommitter(committer, { type: 'ready', documentId: 'a' }, part);
     const rests: number[] = [];
     for (let round = 0; round < 8; round++) {
-      effects = stepCommitter(committer, { type: 'failed', unknown: false }, part);
+      const effects = stepCommitter(committer, { type: 'failed', unknown: false }, part);
       for (const effect of effects) if (effect.type === 'rest') rests.push(effect.ms);
       stepCommitter(committer, { type: 'ready', documentId: 'a' }, part);
       stepCommitter(committer, { type: 'rested' }, part);

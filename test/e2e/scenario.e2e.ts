@@ -83,7 +83,25 @@ async function ready(): Promise<string[]> {
     },
     300_000,
   );
+  await frontDoor((await status()).url ?? '');
   return story;
+}
+
+/** The Ingress controller learns of new endpoints a moment later than the operator; until then it knows no such path. */
+async function frontDoor(url: string): Promise<void> {
+  const anonymous = restClient(url);
+  for (const [path, expected] of Object.entries({
+    '/auth/me': 401,
+    '/documents': 401,
+    '/ws/doc/none': 426,
+    '/': 200,
+  })) {
+    await until(`${path} to be answered by its service`, async () => {
+      const answer = await anonymous.call('GET', path);
+      if (answer.status !== expected) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
+      return true;
+    });
+  }
 }
 
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { build } from '../cluster/src/build.ts';
 import { Author } from './author.ts';
+import { applySpec, instance, name, namespace, ready, status } from './environment.ts';
 import { deleteBinding, management, queueIsBack } from './healing.ts';
 import { apply, get, kubectl, list, processesOf } from './kubernetes.ts';
 import { Mailbox } from './mailbox.ts';
@@ -17,25 +18,9 @@ import { fit, twoAuthors } from './trace.ts';
 import { playUndoCase, undoCases } from './undo.ts';
 import { until } from './wait.ts';
 
-const namespace = 'scenario';
-const name = 'team';
-const instance = `app.kubernetes.io/instance=${name}`;
 const mailPort = 2525;
 /** The broker's default vhost, as its management API spells it in a path. */
 const vhost = '%2F';
-const resource = { apiVersion: 'collabeditor.dev/v1alpha1', kind: 'CollabEditor', metadata: { name, namespace } };
-
-interface Status {
-  readonly observedGeneration?: number;
-  readonly url?: string;
-  readonly servicesReady?: string;
-  readonly conditions?: readonly {
-    readonly type: string;
-    readonly status: string;
-    readonly reason: string;
-    readonly message: string;
-  }[];
-}
 
 jest.setTimeout(600_000);
 
@@ -52,64 +37,12 @@ afterAll(async () => {
   console.log(['the scenario in figures', ...results].join('\n  '));
 });
 
-async function status(): Promise<Status & { generation: number }> {
-  const object = await get(namespace, 'collabeditor', name);
-  const generation = (object?.metadata as { generation?: number } | undefined)?.generation ?? 0;
-  return { generation, ...(object?.status as Status | undefined) };
-}
-
-/** Waits until the resource is Ready at its newest generation; answers every condition change seen on the way. */
-async function ready(): Promise<string[]> {
-  const seen = new Map<string, string>();
-  const story: string[] = [];
-  await until(
-    `${name} to be Ready`,
-    async () => {
-      const { observedGeneration, generation, conditions = [] } = await status();
-      for (const { type, status: value, reason } of conditions) {
-        if (seen.get(type) !== value) story.push(`${type}=${value} ${reason}`);
-        seen.set(type, value);
-      }
-      const settled =
-        observedGeneration === generation && seen.get('Ready') === 'True' && seen.get('Progressing') !== 'True';
-      if (!settled)
-        throw new Error(
-          conditions
-            .filter((one) => one.status !== 'True')
-            .map((one) => `${one.type}: ${one.message}`)
-            .join('; '),
-        );
-      return true;
-    },
-    300_000,
-  );
-  await frontDoor((await status()).url ?? '');
-  return story;
-}
-
-/** The Ingress controller learns of new endpoints a moment later than the operator; until then it knows no such path. */
-async function frontDoor(url: string): Promise<void> {
-  const anonymous = restClient(url);
-  for (const [path, expected] of Object.entries({
-    '/auth/me': 401,
-    '/documents': 401,
-    '/ws/doc/none': 426,
-    '/': 200,
-  })) {
-    await until(`${path} to be answered by its service`, async () => {
-      const answer = await anonymous.call('GET', path);
-      if (answer.status !== expected) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
-      return true;
-    });
-  }
-}
-
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
 describe('one manifest', () => {
   it('[EE1] an empty spec becomes Ready through its stages', async () => {
     const start = performance.now();
-    await apply({ ...resource, spec: {} });
+    await applySpec({});
     const story = await ready();
     results.push(`kubectl apply to Ready, images loaded: ${seconds(start)}`);
     for (const stage of [
@@ -169,7 +102,7 @@ describe('one manifest', () => {
       stringData: { uri: `smtp://${host}:${mailPort}` },
     });
     const notification = { smtp: { secretName: 'team-smtp', from: 'CollabEditor <no-reply@example.com>' } };
-    await apply({ ...resource, spec: { services: { notification } } });
+    await applySpec({ services: { notification } });
     await ready();
     // A pod on its way out still answers, as it was told before: what follows is about the new ones.
     await until('the old pods to be gone', async () => {
@@ -491,14 +424,14 @@ describe('the end', () => {
     const kept = (await list(namespace, 'secrets', instance)).map(({ metadata }) => metadata.name);
     expect(kept).toEqual(expect.arrayContaining(['team-postgres', 'team-redis', 'team-rabbitmq', 'team-seed']));
 
-    await apply({ ...resource, spec: {} });
+    await applySpec({});
     await ready();
     ann = await login(restClient(baseUrl), 'ann@example.com', 'ann');
     expect(await readContent(ann, documentId)).toEqual(before);
   });
 
   it('[EE15] with Delete nothing is left', async () => {
-    await apply({ ...resource, spec: { deletionPolicy: 'Delete' } });
+    await applySpec({ deletionPolicy: 'Delete' });
     await ready();
     await kubectl(['-n', namespace, 'delete', 'collabeditor', name]);
     await until('everything to be gone', () => gone(`${workloads},secrets,persistentvolumeclaims`), 120_000);

@@ -19,7 +19,10 @@ afterAll(async () => world[Symbol.asyncDispose]());
 /** Status of a refused upgrade. */
 async function refusal(url: string, token: string, protocols: string[] = []): Promise<number> {
   const session = openSession(url, token, { protocols });
-  const error = await session.opened().then(() => new Error('it was let in'), (cause: unknown) => cause);
+  const error = await session.opened().then(
+    () => new Error('it was let in'),
+    (cause: unknown) => cause,
+  );
   session.terminate();
   return Number(/refused: (\d+)/.exec(String(error))?.[1] ?? 0);
 }
@@ -85,7 +88,10 @@ describe('rights', () => {
   it('[RP14] end with the token, unless it is renewed', async () => {
     const id = world.document(ada);
     const brief = { ...ada, token: await world.tokenOf(ada, '3s') };
-    const [renewed, ended] = [await replica.session(id, brief, { client: 'r' }), await replica.session(id, brief, { client: 'e' })];
+    const [renewed, ended] = [
+      await replica.session(id, brief, { client: 'r' }),
+      await replica.session(id, brief, { client: 'e' }),
+    ];
     expect(await renewed.next('auth_expiring')).toMatchObject({ at: expect.stringMatching(/Z$/) });
     renewed.send({ type: 'auth', token: 'nonsense' });
     expect(await renewed.next('error')).toMatchObject({ code: 'invalid_token' });
@@ -131,28 +137,55 @@ describe('PostgreSQL away', () => {
 describe('the document service', () => {
   it('[RP21] writes the first content once', async () => {
     const id = world.document(ada);
-    expect(await replica.peer('PUT', `/internal/documents/${id}`, { content: 'Hi' }, ada)).toEqual({ status: 201, body: { version: 1 } });
-    expect(await replica.peer('PUT', `/internal/documents/${id}`, { content: 'Hi' }, ada)).toEqual({ status: 200, body: { version: 1 } });
-    expect((await replica.peer('PUT', `/internal/documents/${randomUUID()}`, { content: 'a\rb' }, ada)).status).toBe(422);
+    expect(await replica.peer('PUT', `/internal/documents/${id}`, { content: 'Hi' }, ada)).toEqual({
+      status: 201,
+      body: { version: 1 },
+    });
+    expect(await replica.peer('PUT', `/internal/documents/${id}`, { content: 'Hi' }, ada)).toEqual({
+      status: 200,
+      body: { version: 1 },
+    });
+    expect((await replica.peer('PUT', `/internal/documents/${randomUUID()}`, { content: 'a\rb' }, ada)).status).toBe(
+      422,
+    );
   });
 
   it('[RP22] reads and writes text, history and versions', async () => {
     const id = world.document(ada);
     await replica.peer('PUT', `/internal/documents/${id}`, { content: 'one' }, ada);
-    const put = (content: string, version: number) => replica.peer('PUT', `/internal/documents/${id}/content`, { content, version }, ada);
+    const put = (content: string, version: number) =>
+      replica.peer('PUT', `/internal/documents/${id}/content`, { content, version }, ada);
     expect(await put('one two', 1)).toEqual({ status: 200, body: { version: 2 } });
     expect((await put('three', 1)).status).toBe(412);
-    expect(await replica.peer('POST', `/internal/documents/${id}/restore`, { version: 1 }, ada)).toEqual({ status: 200, body: { version: 3 } });
-    expect((await replica.peer('GET', `/internal/documents/${id}/content?version=2`)).body).toEqual({ content: 'one two', version: 2 });
-    expect((await replica.peer('GET', `/internal/documents/${id}/content`)).body).toEqual({ content: 'one', version: 3 });
+    expect(await replica.peer('POST', `/internal/documents/${id}/restore`, { version: 1 }, ada)).toEqual({
+      status: 200,
+      body: { version: 3 },
+    });
+    expect((await replica.peer('GET', `/internal/documents/${id}/content?version=2`)).body).toEqual({
+      content: 'one two',
+      version: 2,
+    });
+    expect((await replica.peer('GET', `/internal/documents/${id}/content`)).body).toEqual({
+      content: 'one',
+      version: 3,
+    });
     expect((await replica.peer('GET', `/internal/documents/${id}/content?version=9`)).status).toBe(404);
     const page = await replica.peer('GET', `/internal/documents/${id}/history?limit=2`);
-    expect(page.body).toMatchObject({ items: [{ version: 3, userId: ada.id }, { version: 2 }], nextCursor: expect.any(String) });
-    const rest = await replica.peer('GET', `/internal/documents/${id}/history?limit=2&cursor=${String(page.body['nextCursor'])}`);
+    expect(page.body).toMatchObject({
+      items: [{ version: 3, userId: ada.id }, { version: 2 }],
+      nextCursor: expect.any(String),
+    });
+    const rest = await replica.peer(
+      'GET',
+      `/internal/documents/${id}/history?limit=2&cursor=${String(page.body['nextCursor'])}`,
+    );
     expect(rest.body).toMatchObject({ items: [{ version: 1 }], nextCursor: null });
     const other = randomUUID();
     expect((await replica.peer('POST', '/internal/documents/versions', { ids: [id, other] })).body).toEqual({
-      versions: [{ id, version: 3, updatedAt: expect.any(String) }, { id: other, version: 0, updatedAt: null }],
+      versions: [
+        { id, version: 3, updatedAt: expect.any(String) },
+        { id: other, version: 0, updatedAt: null },
+      ],
     });
   });
 

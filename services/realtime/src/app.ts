@@ -48,11 +48,18 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
   const redis = { url: config.REDIS_URL, log, ca: config.REDIS_CA_FILE?.content };
   const [publisher, subscriber] = [createRedis(redis), createRedis({ ...redis, subscriber: true })];
   const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name: 'realtime' });
-  const documents = createPeerClient({ baseUrl: config.DOCUMENT_SERVICE_URL, serviceToken: config.SERVICE_TOKEN, name: 'document' });
+  const documents = createPeerClient({
+    baseUrl: config.DOCUMENT_SERVICE_URL,
+    serviceToken: config.SERVICE_TOKEN,
+    name: 'document',
+  });
   const jwksUrl = new URL('/auth/.well-known/jwks.json', config.USER_SERVICE_URL).href;
   const verifier = createVerifier({ issuer: config.ISSUER, jwksUrl, clock, log });
 
-  const metrics = createMetrics(registry, { connections: () => gateway.connections, documents: () => shell.documents.size });
+  const metrics = createMetrics(registry, {
+    connections: () => gateway.connections,
+    documents: () => shell.documents.size,
+  });
   const news = createNewsWire(publisher, subscriber, (documentId, heard) => shell.hear(documentId, heard), log);
   const ports: ShellPorts = { store, news, metrics, clock, log, replica: randomUUID() };
   const shell = new Shell(ports);
@@ -75,7 +82,11 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
   const notWebSocket = { routes: [], ...http, extra: upgradeOnly };
   return {
     public: createHttpApp(notWebSocket),
-    internal: createHttpApp({ routes: peerRoutes({ shell, store, news }), peers: acceptPeers({ document: config.PEER_TOKEN_DOCUMENT }), ...http }),
+    internal: createHttpApp({
+      routes: peerRoutes({ shell, store, news }),
+      peers: acceptPeers({ document: config.PEER_TOKEN_DOCUMENT }),
+      ...http,
+    }),
     upgrade: (request, socket, head) => gateway.upgrade(request, socket, head),
     ready: () => true,
     drain: () => gateway.drain(),

@@ -48,7 +48,12 @@ export class Client implements Connection {
   #closed = false;
 
   constructor(
-    about: { readonly documentId: string; readonly sessionId: string; readonly dialect: frames.Dialect; readonly caller: Caller },
+    about: {
+      readonly documentId: string;
+      readonly sessionId: string;
+      readonly dialect: frames.Dialect;
+      readonly caller: Caller;
+    },
     socket: Socket,
     ports: ClientPorts,
   ) {
@@ -152,12 +157,19 @@ export class Client implements Connection {
   async #renew(token: string): Promise<void> {
     try {
       const caller = await this.#ports.verifier.verify(token);
-      if (caller.userId !== this.#caller.userId) { this.close(CLOSE.unauthenticated, 'another user'); return; }
+      if (caller.userId !== this.#caller.userId) {
+        this.close(CLOSE.unauthenticated, 'another user');
+        return;
+      }
       this.#caller = caller;
       this.#scheduleExpiry();
     } catch (error) {
       const isAway = (error instanceof Problem && error.code === 'unavailable') || isOutage(error);
-      this.#tell(isAway ? frames.error('unavailable', 'the token can not be checked') : frames.error('invalid_token', 'the token is not valid'));
+      this.#tell(
+        isAway
+          ? frames.error('unavailable', 'the token can not be checked')
+          : frames.error('invalid_token', 'the token is not valid'),
+      );
     }
   }
 
@@ -165,7 +177,8 @@ export class Client implements Connection {
     this.#stopExpiry();
     const left = this.#caller.expiresAt - this.#ports.clock.now();
     const notice = (): void => this.#tell(frames.authExpiring(new Date(this.#caller.expiresAt)));
-    const at = (ms: number, then: () => void): NodeJS.Timeout => setTimeout(then, Math.min(Math.max(0, ms), LONGEST_TIMEOUT_MS)).unref();
+    const at = (ms: number, then: () => void): NodeJS.Timeout =>
+      setTimeout(then, Math.min(Math.max(0, ms), LONGEST_TIMEOUT_MS)).unref();
     this.#expiry = [
       at(left - EXPIRY_NOTICE_MS, notice),
       at(left, () => this.close(CLOSE.unauthenticated, 'token expired')),

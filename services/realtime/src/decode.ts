@@ -1,4 +1,11 @@
-import { type FrameErrorCode, MAX_PRESENCE_DATA_BYTES, plainClientFrames, type V1ClientFrame, v1ClientFrames, type PlainClientFrame } from '@collabeditor/contracts';
+import {
+  type FrameErrorCode,
+  MAX_PRESENCE_DATA_BYTES,
+  plainClientFrames,
+  type V1ClientFrame,
+  v1ClientFrames,
+  type PlainClientFrame,
+} from '@collabeditor/contracts';
 import { Compile, type Validator } from 'typebox/compile';
 import type { EditRequest } from './engine/evaluate.ts';
 import type { Dialect } from './engine/frames.ts';

@@ -29,7 +29,10 @@ async function query<T>(sql: string, values: unknown[] = []): Promise<T[]> {
 async function expectNothingLost(documentId: string, content: string, writers: readonly Writer[]): Promise<void> {
   const words = content.split(',').slice(0, -1);
   expect(new Set(words).size).toBe(words.length);
-  const rows = await query<{ version: string; edit_id: string }>('SELECT version, edit_id FROM edits WHERE document_id = $1 ORDER BY version', [documentId]);
+  const rows = await query<{ version: string; edit_id: string }>(
+    'SELECT version, edit_id FROM edits WHERE document_id = $1 ORDER BY version',
+    [documentId],
+  );
   expect(rows.map(({ version }) => Number(version))).toEqual(rows.map((_, index) => index + 1));
   expect(words.length).toBe(rows.length);
   const present = new Set(words);
@@ -45,14 +48,24 @@ describe('a killed replica', () => {
     const person = await world.person();
     const id = world.document(person);
     const [port, internal, telemetry] = [await freePort(), await freePort(), await freePort()];
-    const env = { ...world.env, HOST: '127.0.0.1', PORT: String(port), INTERNAL_PORT: String(internal), TELEMETRY_PORT: String(telemetry) };
+    const env = {
+      ...world.env,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      INTERNAL_PORT: String(internal),
+      TELEMETRY_PORT: String(telemetry),
+    };
     const start = async (): Promise<ChildProcess> => {
       const main = fileURLToPath(new URL('main.ts', import.meta.url));
-      const child = spawn(process.execPath, [main], { env: { ...env, PATH: process.env['PATH'] ?? '' }, stdio: 'ignore' });
+      const child = spawn(process.execPath, [main], {
+        env: { ...env, PATH: process.env['PATH'] ?? '' },
+        stdio: 'ignore',
+      });
       await eventually(async () => expect((await fetch(`http://127.0.0.1:${telemetry}/readyz`)).status).toBe(200));
       return child;
     };
     let child = await start();
+    await using _end = { [Symbol.asyncDispose]: async () => void child.kill('SIGKILL') };
     const connect = async () => {
       const session = openSession(`ws://127.0.0.1:${port}/ws/doc/${id}?client=w`, person.token);
       await session.opened();
@@ -72,7 +85,6 @@ describe('a killed replica', () => {
     const session = await connect();
     await expectNothingLost(id, session.text, [writer]);
     session.terminate();
-    child.kill('SIGKILL');
   });
 });
 
@@ -85,7 +97,9 @@ describe('PostgreSQL', () => {
     for (let round = 1; round <= 8; round++) {
       const before = writer.acked.size;
       await eventually(() => expect(writer.acked.size).toBeGreaterThan(before + 20));
-      await query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'collab-realtime'`);
+      await query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'collab-realtime'`,
+      );
     }
     await writer.stop();
     const { body } = await replica.peer('GET', `/internal/documents/${id}/content`);
@@ -116,10 +130,14 @@ describe('two replicas', () => {
       for (const { acked } of writers) expect(acked.size).toBeGreaterThan(40);
     });
     await Promise.all(writers.map((writer) => writer.stop()));
-    const contents = await Promise.all([one, two].map((replica) => replica.peer('GET', `/internal/documents/${id}/content`)));
+    const contents = await Promise.all(
+      [one, two].map((replica) => replica.peer('GET', `/internal/documents/${id}/content`)),
+    );
     expect(contents[0]?.body).toEqual(contents[1]?.body);
     await expectNothingLost(id, String(contents[0]?.body['content']), writers);
-    await eventually(() => expect(reader).toMatchObject({ version: contents[0]?.body['version'], text: contents[0]?.body['content'] }));
+    await eventually(() =>
+      expect(reader).toMatchObject({ version: contents[0]?.body['version'], text: contents[0]?.body['content'] }),
+    );
   });
 
   it('[RP33] know each other: peers, presence, one connection per client, undo', async () => {
@@ -129,7 +147,12 @@ describe('two replicas', () => {
     const second = await two.session(id, ben, { client: 'b' });
     await first.next(({ type, clientId }) => type === 'peer_joined' && clientId === 'b');
     second.send({ type: 'presence', version: 0, selection: { anchor: 0, head: 0 }, data: { mood: 'good' } });
-    expect(await first.next('presence')).toMatchObject({ clientId: 'b', name: 'Ben', selection: { anchor: 0, head: 0 }, data: { mood: 'good' } });
+    expect(await first.next('presence')).toMatchObject({
+      clientId: 'b',
+      name: 'Ben',
+      selection: { anchor: 0, head: 0 },
+      data: { mood: 'good' },
+    });
     await first.edit({ type: 'insert', pos: 0, text: 'abc' });
     await second.next('operation');
     const moved = await two.session(id, ada, { client: 'a' });

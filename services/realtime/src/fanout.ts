@@ -33,7 +33,9 @@ const types: ReadonlySet<unknown> = new Set(['head', 'peers', 'presence', 'hello
 function parseNews(message: string): News | null {
   try {
     const value: unknown = JSON.parse(message);
-    return typeof value === 'object' && value !== null && 'type' in value && types.has(value.type) ? (value as News) : null;
+    return typeof value === 'object' && value !== null && 'type' in value && types.has(value.type)
+      ? (value as News)
+      : null;
   } catch {
     return null;
   }

@@ -123,7 +123,12 @@ export class Gateway implements AsyncDisposable {
       const client = new Client({ documentId, sessionId, dialect, caller }, socketOf(ws, socket), this.#ports);
       const now = clock.now();
       this.#serve({ client, ws, seenAt: now, pingedAt: now }, watch);
-      await shell.join(documentId, { id: sessionId, userId: caller.userId, name: caller.name, clientId, dialect, role, resume }, client, fresh);
+      await shell.join(
+        documentId,
+        { id: sessionId, userId: caller.userId, name: caller.name, clientId, dialect, role, resume },
+        client,
+        fresh,
+      );
       if (ws.readyState === ws.CLOSED) client.gone();
     } finally {
       if (!this.#open.has(sessionId)) watch.end();
@@ -185,7 +190,13 @@ function accept(server: WebSocketServer, request: IncomingMessage, socket: Duple
 }
 
 /** Browsers can't read why an upgrade was refused, so the client library is told by a close code. */
-async function closeAfterUpgrade(server: WebSocketServer, request: IncomingMessage, socket: Duplex, head: Buffer, problem: Problem): Promise<void> {
+async function closeAfterUpgrade(
+  server: WebSocketServer,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  problem: Problem,
+): Promise<void> {
   if (socket.destroyed) return;
   const ws = await accept(server, request, socket, head);
   const code = problem.status === 401 ? CLOSE.unauthenticated : problem.status === 404 ? CLOSE.notFound : CLOSE.full;

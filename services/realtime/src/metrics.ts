@@ -26,8 +26,18 @@ export function createMetrics(registry: Registry, open: { connections(): number;
     });
   gauge('collab_connections', 'Open WebSocket connections', () => open.connections());
   gauge('collab_open_documents', 'Documents in memory', () => open.documents());
-  const edits = new Counter({ name: 'collab_edits_total', help: 'Edits by what became of them', labelNames: ['result'], registers });
-  const commit = new Histogram({ name: 'collab_commit_duration_seconds', help: 'Time of one group commit', buckets: FAST, registers });
+  const edits = new Counter({
+    name: 'collab_edits_total',
+    help: 'Edits by what became of them',
+    labelNames: ['result'],
+    registers,
+  });
+  const commit = new Histogram({
+    name: 'collab_commit_duration_seconds',
+    help: 'Time of one group commit',
+    buckets: FAST,
+    registers,
+  });
   const size = new Histogram({
     name: 'collab_commit_edits',
     help: 'Edits in one group commit',
@@ -41,7 +51,12 @@ export function createMetrics(registry: Registry, open: { connections(): number;
     registers,
   });
   const frames = new Counter({ name: 'collab_frames_sent_total', help: 'Frames sent to clients', registers });
-  const resyncs = new Counter({ name: 'collab_resyncs_total', help: 'Whole texts sent to open sessions', labelNames: ['reason'], registers });
+  const resyncs = new Counter({
+    name: 'collab_resyncs_total',
+    help: 'Whole texts sent to open sessions',
+    labelNames: ['reason'],
+    registers,
+  });
   const slow = new Counter({ name: 'collab_slow_clients_total', help: 'Clients that could not keep up', registers });
   return {
     edits: (result, count) => edits.inc({ result }, count),

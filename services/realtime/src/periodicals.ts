@@ -74,7 +74,8 @@ export class Periodicals implements AsyncDisposable {
 
   #committed(document: OpenDocument): void {
     this.#changed.add(document.hub.id);
-    if (document.hub.document.version - document.snapshot.version >= SNAPSHOT_EDITS) this.#run(() => this.#snapshot(document));
+    if (document.hub.document.version - document.snapshot.version >= SNAPSHOT_EDITS)
+      this.#run(() => this.#snapshot(document));
   }
 
   async #snapshot(document: OpenDocument): Promise<void> {
@@ -86,7 +87,8 @@ export class Periodicals implements AsyncDisposable {
   async #poll(documents: readonly OpenDocument[]): Promise<void> {
     const ids = documents.map(({ hub }) => hub.id);
     if (ids.length === 0) return;
-    for (const [id, { version, rev }] of await this.#ports.store.heads(ids)) this.#shell.dispatch(id, { type: 'head', version, rev });
+    for (const [id, { version, rev }] of await this.#ports.store.heads(ids))
+      this.#shell.dispatch(id, { type: 'head', version, rev });
   }
 
   async #announce(): Promise<void> {
@@ -110,7 +112,9 @@ export class Periodicals implements AsyncDisposable {
   }
 
   #run(work: () => Promise<void>): void {
-    const one = work().catch(this.#report).finally(() => this.#running.delete(one));
+    const one = work()
+      .catch(this.#report)
+      .finally(() => this.#running.delete(one));
     this.#running.add(one);
   }
 }

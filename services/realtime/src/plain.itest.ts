@@ -44,13 +44,20 @@ describe('a session', () => {
       peers: [],
     });
     const third = await replica.session(id, ben);
-    expect(third.frames[0]).toMatchObject({ role: 'editor', peers: [{ clientId: 'a', userId: ada.id, name: 'Ada', selection: null }, { clientId: 'b' }] });
+    expect(third.frames[0]).toMatchObject({
+      role: 'editor',
+      peers: [{ clientId: 'a', userId: ada.id, name: 'Ada', selection: null }, { clientId: 'b' }],
+    });
     expect(third.frames[0]?.['clientId']).toMatch(/^[\w-]{1,64}$/);
   });
 
   it('[RP2] acknowledges an edit and shows it to the others', async () => {
     const { first, second } = await pair();
-    expect(await first.edit({ type: 'insert', pos: 0, text: 'Hi' }, 'one')).toEqual({ type: 'ack', id: 'one', version: 1 });
+    expect(await first.edit({ type: 'insert', pos: 0, text: 'Hi' }, 'one')).toEqual({
+      type: 'ack',
+      id: 'one',
+      version: 1,
+    });
     const op = { type: 'insert', pos: 0, text: 'Hi', version: 1 };
     expect(await second.next('operation')).toEqual({ type: 'operation', op, userId: ada.id, clientId: 'a' });
     expect(await second.edit({ type: 'delete', pos: 0, len: 1 })).toEqual({ type: 'ack', version: 2 });
@@ -70,7 +77,10 @@ describe('a session', () => {
     const { first, second } = await pair('abc');
     await first.edit({ type: 'insert', pos: 0, text: '1' });
     await second.next('operation');
-    const burst = await answers(first, Array.from({ length: 30 }, (_, index) => ({ type: 'insert', pos: 0, text: 'x', version: 0, id: `s${index}` })));
+    const burst = await answers(
+      first,
+      Array.from({ length: 30 }, (_, index) => ({ type: 'insert', pos: 0, text: 'x', version: 0, id: `s${index}` })),
+    );
     const rejected = burst.filter(({ type }) => type === 'out_of_sync');
     expect(rejected.map(({ id }) => id)).toEqual(Array.from({ length: 30 }, (_, index) => `s${index}`));
     expect(rejected[0]).toEqual({ type: 'out_of_sync', content: '1abc', version: 2, id: 's0' });
@@ -136,7 +146,11 @@ describe('a session', () => {
     const eve = await world.person('Eve');
     world.roles.set(`${id} ${eve.id}`, 'viewer');
     const viewer = await replica.session(id, eve);
-    for (const frame of [{ type: 'insert', pos: 0, text: 'x', version: 1 }, { type: 'delete', pos: 0, len: 1, version: 0 }, { type: 'undo' }]) {
+    for (const frame of [
+      { type: 'insert', pos: 0, text: 'x', version: 1 },
+      { type: 'delete', pos: 0, len: 1, version: 0 },
+      { type: 'undo' },
+    ]) {
       viewer.send(frame);
       expect(await viewer.next('error')).toMatchObject({ code: 'read_only' });
     }
@@ -157,8 +171,13 @@ describe('a session', () => {
     await first.edit({ type: 'insert', pos: 0, text: 'abc' });
     const before = first.frames.length;
     expect(await first.undo('undo', 'u')).toEqual({ type: 'ack', id: 'u', version: 2 });
-    expect(first.frames[before]).toMatchObject({ type: 'operation', op: { type: 'delete', pos: 0, len: 3, version: 2 } });
-    expect(await second.next(({ type }) => type === 'operation' && second.version === 2)).toMatchObject({ userId: ada.id });
+    expect(first.frames[before]).toMatchObject({
+      type: 'operation',
+      op: { type: 'delete', pos: 0, len: 3, version: 2 },
+    });
+    expect(await second.next(({ type }) => type === 'operation' && second.version === 2)).toMatchObject({
+      userId: ada.id,
+    });
     expect([first.text, second.text]).toEqual(['', '']);
   });
 
@@ -170,12 +189,15 @@ describe('a session', () => {
       ...{ type: 'presence', version: 1, selection: { anchor: 5, head: 5 }, data: { colour: 'red' } },
       ...{ clientId: 'a', userId: ada.id, name: 'Ada' },
     });
-    for (let index = 0; index < 60; index++) first.send({ type: 'presence', version: 1, selection: { anchor: index % 5, head: 1 } });
+    for (let index = 0; index < 60; index++)
+      first.send({ type: 'presence', version: 1, selection: { anchor: index % 5, head: 1 } });
     await second.next(({ type, selection }) => type === 'presence' && (selection as { anchor: number }).anchor === 4);
     expect(second.frames.filter(({ type }) => type === 'presence').length).toBeLessThan(40);
     await second.edit({ type: 'insert', pos: 0, text: '>>' });
     const third = await replica.session(id, ben, { client: 'c' });
-    expect(third.frames[0]?.['peers']).toContainEqual(expect.objectContaining({ clientId: 'a', selection: { anchor: 6, head: 3 } }));
+    expect(third.frames[0]?.['peers']).toContainEqual(
+      expect.objectContaining({ clientId: 'a', selection: { anchor: 6, head: 3 } }),
+    );
     await third.close();
     expect(await second.next('peer_left')).toMatchObject({ clientId: 'c', userId: ben.id, name: 'Ben' });
     expect(first.frames.slice(before).filter(({ type }) => type === 'presence')).toEqual([]);

@@ -9,7 +9,11 @@ import type { Head } from './store/rows.ts';
 export interface Store {
   open(documentId: string): Promise<Opened>;
   commit(parts: readonly Part[]): Promise<CommitResult>;
-  rowsAfter(documentId: string, after: number, fence: boolean): Promise<{ revAfter: string | null; rows: readonly Row[] }>;
+  rowsAfter(
+    documentId: string,
+    after: number,
+    fence: boolean,
+  ): Promise<{ revAfter: string | null; rows: readonly Row[] }>;
   olderRows(documentId: string, from: number, to: number): Promise<readonly Row[]>;
   historyOf(documentId: string, userId: string, version: number): Promise<History>;
   knownIds(
@@ -17,10 +21,17 @@ export interface Store {
     of: { readonly userId: string; readonly clientId: string; readonly ids: readonly string[] },
   ): Promise<readonly KnownEdit[]>;
   /** A client's edits after a version, the newest ones. */
-  appliedIds(documentId: string, of: { readonly userId: string; readonly clientId: string; readonly since: number }): Promise<readonly KnownEdit[]>;
+  appliedIds(
+    documentId: string,
+    of: { readonly userId: string; readonly clientId: string; readonly since: number },
+  ): Promise<readonly KnownEdit[]>;
   heads(documentIds: readonly string[]): Promise<ReadonlyMap<string, Head & { readonly updatedAt: Date }>>;
   contentAt(documentId: string, version: number | null): Promise<{ content: string; version: number } | null>;
-  history(documentId: string, before: number | null, limit: number): Promise<readonly { version: number; userId: string; at: Date }[]>;
+  history(
+    documentId: string,
+    before: number | null,
+    limit: number,
+  ): Promise<readonly { version: number; userId: string; at: Date }[]>;
   saveSnapshot(snapshot: {
     readonly documentId: string;
     readonly version: number;

@@ -1,4 +1,11 @@
-import { BATCH_MAX, type AnyEvent, documentPeerRoutes, type Role, RoleAnswer, RoleOfPair } from '@collabeditor/contracts';
+import {
+  BATCH_MAX,
+  type AnyEvent,
+  documentPeerRoutes,
+  type Role,
+  RoleAnswer,
+  RoleOfPair,
+} from '@collabeditor/contracts';
 import { atMostEvery, type Caller, type Logger, type PeerClient, Problem, shaped } from '@collabeditor/kit';
 import Type from 'typebox';
 
@@ -49,8 +56,11 @@ export function createRights(documents: PeerClient, log: Logger): Rights {
       const batch = entries.slice(from, from + BATCH_MAX);
       const pairs = batch.map(({ documentId, userId }) => ({ documentId, userId }));
       const { body } = await documents.call(documentPeerRoutes.roles, { body: { pairs } });
-      const roles = new Map(shaped(RolesAnswer, body).roles.map(({ documentId, userId, role }) => [`${documentId} ${userId}`, role]));
-      for (const entry of batch) if (watched.has(entry)) apply(entry, roles.get(`${entry.documentId} ${entry.userId}`) ?? null);
+      const roles = new Map(
+        shaped(RolesAnswer, body).roles.map(({ documentId, userId, role }) => [`${documentId} ${userId}`, role]),
+      );
+      for (const entry of batch)
+        if (watched.has(entry)) apply(entry, roles.get(`${entry.documentId} ${entry.userId}`) ?? null);
     }
   };
 

@@ -5,7 +5,15 @@ import { take } from './engine/commit.ts';
 import { type CommitterEffect, type CommitterEvent, createCommitter, stepCommitter } from './engine/committer.ts';
 import type { Author, EditRequest } from './engine/evaluate.ts';
 import { step } from './engine/hub.ts';
-import { createHub, type Effect, type Hub, type HubEvent, type Joining, type Outcome, type Part } from './engine/hub-state.ts';
+import {
+  createHub,
+  type Effect,
+  type Hub,
+  type HubEvent,
+  type Joining,
+  type Outcome,
+  type Part,
+} from './engine/hub-state.ts';
 import type { Metrics } from './metrics.ts';
 import type { Connection, News, NewsWire, Store } from './ports.ts';
 import { remotePeers, remotePresence } from './remote.ts';
@@ -64,7 +72,11 @@ export class Shell {
   /** Whether something that a session has sent is not answered yet. */
   owes(documentId: string, sessionId: string): boolean {
     const hub = this.documents.get(documentId)?.hub;
-    return hub !== undefined && ((hub.sources.get(sessionId)?.inbox.length ?? 0) > 0 || hub.submissions.some(({ source }) => source === sessionId));
+    return (
+      hub !== undefined &&
+      ((hub.sources.get(sessionId)?.inbox.length ?? 0) > 0 ||
+        hub.submissions.some(({ source }) => source === sessionId))
+    );
   }
 
   leave(documentId: string, sessionId: string): void {
@@ -178,7 +190,10 @@ export class Shell {
     const begun = performance.now();
     const result = await this.#ports.store.commit(parts);
     if (result.type === 'committed') {
-      const edits = parts.reduce((count, { documentId, rows }) => count + (result.won.has(documentId) ? rows.length : 0), 0);
+      const edits = parts.reduce(
+        (count, { documentId, rows }) => count + (result.won.has(documentId) ? rows.length : 0),
+        0,
+      );
       this.#ports.metrics.committed((performance.now() - begun) / 1000, edits);
     } else {
       this.#report(result.error);
@@ -205,7 +220,10 @@ export class Shell {
         this.#count(effect);
         return;
       case 'discard':
-        this.#ports.log.error({ document: hub.id }, 'the log in the database is another one; the document is opened anew');
+        this.#ports.log.error(
+          { document: hub.id },
+          'the log in the database is another one; the document is opened anew',
+        );
         this.evict(hub.id, CLOSE.draining, 'reopen');
         return;
       case 'committed':
@@ -273,11 +291,18 @@ export class Shell {
         return feed(store.rowsAfter(id, after, fence), (rows) => ({ type: 'rows', turn, after, ...rows }), failed);
       }
       case 'readOlder':
-        return feed(store.olderRows(id, effect.from, effect.to), (rows) => ({ type: 'older', rows }), { type: 'readFailed', read: 'older' });
+        return feed(store.olderRows(id, effect.from, effect.to), (rows) => ({ type: 'older', rows }), {
+          type: 'readFailed',
+          read: 'older',
+        });
       case 'readHistory': {
         const { userId, version } = effect;
         const failed: HubEvent = { type: 'readFailed', read: 'history', of: userId };
-        return feed(store.historyOf(id, userId, version), (history) => ({ type: 'history', userId, history, version }), failed);
+        return feed(
+          store.historyOf(id, userId, version),
+          (history) => ({ type: 'history', userId, history, version }),
+          failed,
+        );
       }
       case 'readApplied': {
         const { sessionId } = effect;

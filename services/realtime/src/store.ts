@@ -1,7 +1,17 @@
 import type { Pool } from '@collabeditor/kit';
 import type { Store } from './ports.ts';
 import { commit } from './store/commit.ts';
-import { appliedIds, contentAt, heads, history, historyOf, knownIds, olderRows, open, rowsAfter } from './store/read.ts';
+import {
+  appliedIds,
+  contentAt,
+  heads,
+  history,
+  historyOf,
+  knownIds,
+  olderRows,
+  open,
+  rowsAfter,
+} from './store/read.ts';
 import { announce, durability, removeDocument, saveSnapshot, unannounced } from './store/write.ts';
 
 /** PostgreSQL as the rest of the service sees it. Commits have connections of their own, so that no read holds one up. */

@@ -29,12 +29,15 @@ async function play(documentId: string, sessions: Sessions, step: UndoStep): Pro
   }
   const version = step.stale ? session.version - 1 : session.version;
   const [pos, len, text] = [step.pos ?? 0, step.len ?? 0, step.text ?? ''];
-  const edit = step.do === 'insert' ? ({ type: 'insert', pos, text } as const) : ({ type: 'delete', pos, len } as const);
+  const edit =
+    step.do === 'insert' ? ({ type: 'insert', pos, text } as const) : ({ type: 'delete', pos, len } as const);
   const isUndo = step.do === 'undo' || step.do === 'redo';
   const frame = isUndo ? { type: step.do, id: randomUUID() } : { ...edit, version, id: randomUUID() };
   session.send(frame);
   const answer = await session.next(({ id }) => id === frame.id);
-  expect(answer).toMatchObject(step.stale ? { type: 'out_of_sync' } : step.refused ? { type: 'error', code: step.refused } : { type: 'ack' });
+  expect(answer).toMatchObject(
+    step.stale ? { type: 'out_of_sync' } : step.refused ? { type: 'error', code: step.refused } : { type: 'ack' },
+  );
   if (!isUndo && answer.type === 'ack') session.apply(edit);
 }
 
@@ -43,17 +46,23 @@ describe('undo and redo', () => {
     expect(undoCases).toHaveLength(12);
   });
 
-  it.each(undoCases.map((one) => [one.name, one] as const))('[RP20] %s', async (_name, { initial, steps, expected }) => {
-    const id = world.document(people.A, people.B);
-    if (initial !== '') expect((await replica.peer('PUT', `/internal/documents/${id}`, { content: initial }, people.A)).status).toBe(201);
-    const sessions = { A: await replica.session(id, people.A), B: await replica.session(id, people.B) };
-    for (const step of steps) await play(id, sessions, step);
-    const { body } = await replica.peer('GET', `/internal/documents/${id}/content`);
-    expect(body['content']).toBe(expected);
-    for (const session of Object.values(sessions)) {
-      while (session.version < Number(body['version'])) await session.next('operation');
-      expect(session.text).toBe(expected);
-      await session.close();
-    }
-  });
+  it.each(undoCases.map((one) => [one.name, one] as const))(
+    '[RP20] %s',
+    async (_name, { initial, steps, expected }) => {
+      const id = world.document(people.A, people.B);
+      if (initial !== '')
+        expect((await replica.peer('PUT', `/internal/documents/${id}`, { content: initial }, people.A)).status).toBe(
+          201,
+        );
+      const sessions = { A: await replica.session(id, people.A), B: await replica.session(id, people.B) };
+      for (const step of steps) await play(id, sessions, step);
+      const { body } = await replica.peer('GET', `/internal/documents/${id}/content`);
+      expect(body['content']).toBe(expected);
+      for (const session of Object.values(sessions)) {
+        while (session.version < Number(body['version'])) await session.next('operation');
+        expect(session.text).toBe(expected);
+        await session.close();
+      }
+    },
+  );
 });

@@ -21,7 +21,9 @@ const edits = (version: number, ...list: [id: string, changes: unknown][]) => ({
 });
 
 async function operations(session: Session, last: string): Promise<Frame> {
-  return session.next(({ type, operations: list }) => type === 'operations' && (list as { id?: string }[]).at(-1)?.id === last);
+  return session.next(
+    ({ type, operations: list }) => type === 'operations' && (list as { id?: string }[]).at(-1)?.id === last,
+  );
 }
 
 describe('collab.v1', () => {
@@ -32,11 +34,20 @@ describe('collab.v1', () => {
     expect(first.frames[0]).toMatchObject({ type: 'initial_state', version: 0, rev: '0' });
     first.send(edits(0, ['1', [[0, 'world']]], ['2', [5, [0, '!']]]));
     const frame = await operations(first, '2');
-    expect(frame).toMatchObject({ version: 0, operations: [{ changes: [[0, 'world']], clientId: 'a', id: '1' }, { changes: [5, [0, '!']], id: '2' }] });
+    expect(frame).toMatchObject({
+      version: 0,
+      operations: [
+        { changes: [[0, 'world']], clientId: 'a', id: '1' },
+        { changes: [5, [0, '!']], id: '2' },
+      ],
+    });
     // Against version 0: the world is there already, and stands first.
     const second = await replica.session(id, ada, { client: 'b', protocols });
     second.send(edits(0, ['x', [[0, '?']]]));
-    expect(await operations(first, 'x')).toMatchObject({ version: 2, operations: [{ changes: [6, [0, '?']], clientId: 'b' }] });
+    expect(await operations(first, 'x')).toMatchObject({
+      version: 2,
+      operations: [{ changes: [6, [0, '?']], clientId: 'b' }],
+    });
     await plain.next(() => plain.version === 3);
     expect(plain.text).toBe('world!?');
     second.send(edits(0, ['x', [[0, '?']]]));
@@ -49,7 +60,12 @@ describe('collab.v1', () => {
     expect(resumed.frames[0]).toMatchObject({ type: 'resumed', version: 3, clientId: 'a', role: 'owner' });
     expect(await operations(resumed, 'x')).toMatchObject({ version: 2 });
     const cut = await replica.session(id, ada, { client: 'b', protocols, query: { since: '2', rev: 'other' } });
-    expect(cut.frames[0]).toMatchObject({ type: 'out_of_sync', content: 'world!?', version: 3, applied: [{ id: 'x', version: 3 }] });
+    expect(cut.frames[0]).toMatchObject({
+      type: 'out_of_sync',
+      content: 'world!?',
+      version: 3,
+      applied: [{ id: 'x', version: 3 }],
+    });
   });
 
   it('[RP40] takes one frame at a time, and refuses frames of the other dialect', async () => {

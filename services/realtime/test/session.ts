@@ -24,7 +24,10 @@ export interface Session {
   /** The next frame, not yet taken, for which `match` holds; frames before it are passed over. */
   next(match: string | ((frame: Frame) => boolean), deadlineMs?: number): Promise<Frame>;
   /** Edits at the version that the client has, until it is acknowledged; answers the ack. */
-  edit(edit: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number }, id?: string): Promise<Frame>;
+  edit(
+    edit: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number },
+    id?: string,
+  ): Promise<Frame>;
   /** An edit of one's own was acknowledged. */
   apply(edit: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number }): void;
   /** Sends undo or redo and waits for the ack or the error. */
@@ -39,14 +42,20 @@ export function openSession(url: string, token: string, options: SessionOptions 
   const target = new URL(url);
   if (tokenIn === 'query') target.searchParams.set('token', token);
   const offered = tokenIn === 'protocol' ? [...protocols, `bearer.${token}`] : [...protocols];
-  const ws = new WebSocket(target, offered, tokenIn === 'header' ? { headers: { authorization: `Bearer ${token}` } } : {});
+  const ws = new WebSocket(
+    target,
+    offered,
+    tokenIn === 'header' ? { headers: { authorization: `Bearer ${token}` } } : {},
+  );
   const frames: Frame[] = [];
   let taken = 0;
   let wake = Promise.withResolvers<undefined>();
   const gone = Promise.withResolvers<{ code: number; reason: string }>();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
-  ws.on('unexpected-response', (_request, response) => failed.reject(Object.assign(new Error(`refused: ${response.statusCode ?? 0}`), { response })));
+  ws.on('unexpected-response', (_request, response) =>
+    failed.reject(Object.assign(new Error(`refused: ${response.statusCode ?? 0}`), { response })),
+  );
   ws.on('error', (error) => failed.reject(error));
   ws.on('close', (code, reason) => {
     gone.resolve({ code, reason: reason.toString() });
@@ -67,7 +76,10 @@ export function openSession(url: string, token: string, options: SessionOptions 
     text: '',
     version: 0,
     opened: async () => {
-      await Promise.race([session.next((frame) => ['initial_state', 'resumed', 'out_of_sync'].includes(frame.type)), failed.promise]);
+      await Promise.race([
+        session.next((frame) => ['initial_state', 'resumed', 'out_of_sync'].includes(frame.type)),
+        failed.promise,
+      ]);
     },
     send: (frame) => ws.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame)),
     async next(match, deadlineMs = 15_000) {
@@ -83,7 +95,12 @@ export function openSession(url: string, token: string, options: SessionOptions 
         }
         const left = deadline - Date.now();
         if (left <= 0 || ws.readyState === ws.CLOSED) {
-          throw new Error(`no such frame (${String(match)}) in ${frames.slice(-5).map((frame) => JSON.stringify(frame).slice(0, 300)).join(' ')}`);
+          throw new Error(
+            `no such frame (${String(match)}) in ${frames
+              .slice(-5)
+              .map((frame) => JSON.stringify(frame).slice(0, 300))
+              .join(' ')}`,
+          );
         }
         await Promise.race([wake.promise, new Promise((resolve) => setTimeout(resolve, left))]);
       }
@@ -128,7 +145,10 @@ function follow(session: Session, frame: Frame): void {
   }
 }
 
-export function edited(text: string, op: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number }): string {
+export function edited(
+  text: string,
+  op: { type: 'insert'; pos: number; text: string } | { type: 'delete'; pos: number; len: number },
+): string {
   return op.type === 'insert'
     ? text.slice(0, op.pos) + op.text + text.slice(op.pos)
     : text.slice(0, op.pos) + text.slice(op.pos + op.len);

@@ -11,7 +11,7 @@ import { edited, type Frame } from './session.ts';
 const ID = 'document';
 
 /** Numbers from 0 up to but without `below`; the same seed gives the same ones. */
-export function random(seed: number): (below: number) => number {
+function random(seed: number): (below: number) => number {
   let state = seed >>> 0 || 1;
   return (below) => {
     state ^= state << 13;
@@ -23,7 +23,7 @@ export function random(seed: number): (below: number) => number {
 }
 
 /** PostgreSQL as the machines know it: one head, one log, ids. */
-export class Log {
+class Log {
   readonly rows: Row[] = [];
   readonly ids = new Map<string, KnownEdit>();
 
@@ -40,12 +40,22 @@ export class Log {
   }
 
   commit({ version, rev, rows }: Part): { won: boolean; known: KnownEdit[] } {
-    const known = rows.flatMap(({ row }) => (row.editId === null ? [] : (this.ids.get(editKey({ ...row, editId: row.editId })) ?? [])));
+    const known = rows.flatMap(({ row }) =>
+      row.editId === null ? [] : (this.ids.get(editKey({ ...row, editId: row.editId })) ?? []),
+    );
     if (known.length > 0 || version !== this.version || rev !== this.rev) return { won: false, known };
     for (const { row, base, payload } of rows) {
       this.rows.push(row);
       const { userId, clientId, editId } = row;
-      if (editId !== null) this.ids.set(editKey({ userId, clientId, editId }), { userId, clientId, editId, version: row.version, base, payload });
+      if (editId !== null)
+        this.ids.set(editKey({ userId, clientId, editId }), {
+          userId,
+          clientId,
+          editId,
+          version: row.version,
+          base,
+          payload,
+        });
     }
     return { won: true, known: [] };
   }
@@ -75,7 +85,13 @@ export class Replica {
   constructor(sim: Simulation, name: string) {
     this.#sim = sim;
     let revs = 0;
-    const opened = { text: sim.log.rows.reduce((text, { changes }) => changes.apply(text), Text.empty), version: sim.log.version, rev: sim.log.rev, bytes: sim.log.text.length, rows: [] };
+    const opened = {
+      text: sim.log.rows.reduce((text, { changes }) => changes.apply(text), Text.empty),
+      version: sim.log.version,
+      rev: sim.log.rev,
+      bytes: sim.log.text.length,
+      rows: [],
+    };
     this.hub = createHub(ID, opened, () => `${name}${++revs}`);
   }
 
@@ -121,7 +137,8 @@ export class Replica {
   #tellHead(): void {
     const { version, rev } = this.hub.document;
     for (const other of this.#sim.replicas) {
-      if (other !== this && !this.#sim.chance(this.#sim.faults.news)) this.#sim.later(() => other.dispatch({ type: 'head', version, rev }));
+      if (other !== this && !this.#sim.chance(this.#sim.faults.news))
+        this.#sim.later(() => other.dispatch({ type: 'head', version, rev }));
     }
   }
 
@@ -129,30 +146,53 @@ export class Replica {
     this.#sim.wire(id, () => this.clients.get(id)?.receive(JSON.parse(frame) as Frame));
   }
 
-  #performRead(effect: Extract<Effect, { type: 'readRows' | 'readOlder' | 'readHistory' | 'readApplied' | 'readIds' }>): void {
+  #performRead(
+    effect: Extract<Effect, { type: 'readRows' | 'readOlder' | 'readHistory' | 'readApplied' | 'readIds' }>,
+  ): void {
     const { log } = this.#sim;
     switch (effect.type) {
       case 'readRows': {
         const { turn, after } = effect;
-        this.#read(() => {
-          const revAfter = after === 0 ? REV_OF_NOTHING : (log.rows[after - 1]?.rev ?? null);
-          return { type: 'rows', turn, after, revAfter, rows: log.rows.slice(after) };
-        }, { type: 'readFailed', read: 'rows', turn });
+        this.#read(
+          () => {
+            const revAfter = after === 0 ? REV_OF_NOTHING : (log.rows[after - 1]?.rev ?? null);
+            return { type: 'rows', turn, after, revAfter, rows: log.rows.slice(after) };
+          },
+          { type: 'readFailed', read: 'rows', turn },
+        );
         return;
       }
       case 'readOlder':
-        this.#read(() => ({ type: 'older', rows: log.rows.slice(effect.from - 1, effect.to) }), { type: 'readFailed', read: 'older' });
+        this.#read(() => ({ type: 'older', rows: log.rows.slice(effect.from - 1, effect.to) }), {
+          type: 'readFailed',
+          read: 'older',
+        });
         return;
       case 'readHistory': {
         const { userId, version } = effect;
-        const history = () => log.rows.slice(0, version).filter((row) => row.userId === userId).reduce(advance, NO_HISTORY);
-        this.#read(() => ({ type: 'history', userId, history: history(), version }), { type: 'readFailed', read: 'history', of: userId });
+        const history = () =>
+          log.rows
+            .slice(0, version)
+            .filter((row) => row.userId === userId)
+            .reduce(advance, NO_HISTORY);
+        this.#read(() => ({ type: 'history', userId, history: history(), version }), {
+          type: 'readFailed',
+          read: 'history',
+          of: userId,
+        });
         return;
       }
       case 'readApplied': {
         const { sessionId, userId, clientId, since } = effect;
-        const known = () => [...log.ids.values()].filter((one) => one.userId === userId && one.clientId === clientId && one.version > since);
-        this.#read(() => ({ type: 'applied', sessionId, known: known() }), { type: 'readFailed', read: 'applied', of: sessionId });
+        const known = () =>
+          [...log.ids.values()].filter(
+            (one) => one.userId === userId && one.clientId === clientId && one.version > since,
+          );
+        this.#read(() => ({ type: 'applied', sessionId, known: known() }), {
+          type: 'readFailed',
+          read: 'applied',
+          of: sessionId,
+        });
         return;
       }
       case 'readIds': {
@@ -294,7 +334,15 @@ export class PlainClient {
     this.user = user;
     this.sessionId = `${name}#${++PlainClient.#sessions}`;
     replica.clients.set(this.sessionId, this);
-    const session = { id: this.sessionId, userId: user, clientId: name, name, dialect: 'plain', role: 'editor', resume: null } as const;
+    const session = {
+      id: this.sessionId,
+      userId: user,
+      clientId: name,
+      name,
+      dialect: 'plain',
+      role: 'editor',
+      resume: null,
+    } as const;
     replica.dispatch({ type: 'join', session, fresh: false });
   }
 
@@ -368,7 +416,8 @@ export class PlainClient {
       this.#stale = true;
     } else {
       if (!this.#stale) this.violations.push('no content though none is unread');
-      if (version !== this.version) this.violations.push(`out_of_sync at ${version} without the operations since ${this.version}`);
+      if (version !== this.version)
+        this.violations.push(`out_of_sync at ${version} without the operations since ${this.version}`);
     }
     this.version = version;
     this.pending = this.pending.filter(({ id }) => id !== frame['id']);
@@ -384,7 +433,8 @@ export class PlainClient {
   #acknowledge(frame: Frame): void {
     const [id, version] = [String(frame['id']), Number(frame['version'])];
     const before = this.acked.get(id);
-    if (before !== undefined && before !== version) this.violations.push(`${id} acknowledged at ${before} and ${version}`);
+    if (before !== undefined && before !== version)
+      this.violations.push(`${id} acknowledged at ${before} and ${version}`);
     this.acked.set(id, version);
     const index = this.pending.findIndex((one) => one.id === id);
     const [acked] = index < 0 ? [] : this.pending.splice(index, 1);

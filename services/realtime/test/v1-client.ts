@@ -27,8 +27,13 @@ export class V1Client {
   #sessionId = '';
   #written = 0;
   /** The frame that is not answered yet: sent again over a new connection, unchanged. */
-  #sent: { readonly version: number; readonly edits: readonly { readonly id: string; readonly changes: unknown }[] } | null = null;
+  #sent: {
+    readonly version: number;
+    readonly edits: readonly { readonly id: string; readonly changes: unknown }[];
+  } | null = null;
   #resuming: number | null = null;
+  /** The connection has brought the text or what was missed. */
+  #live = false;
   static #sessions = 0;
 
   constructor(sim: Simulation, name: string) {
@@ -42,15 +47,28 @@ export class V1Client {
 
   connect(replica: Replica): void {
     this.#replica = replica;
+    this.#live = false;
     this.#sessionId = `${this.name}#v${++V1Client.#sessions}`;
     const id = this.#sessionId;
     // Frames of a connection that was left do not arrive.
     replica.clients.set(id, {
-      receive: (frame) => { if (id === this.#sessionId) this.#receive(frame); },
-      closed: () => { if (id === this.#sessionId) this.connect(replica); },
+      receive: (frame) => {
+        if (id === this.#sessionId) this.#receive(frame);
+      },
+      closed: () => {
+        if (id === this.#sessionId) this.connect(replica);
+      },
     });
     const resume = this.version < 0 ? null : { since: this.version, rev: this.rev };
-    const session = { id, userId: this.name, clientId: this.name, name: this.name, dialect: 'v1', role: 'editor', resume } as const;
+    const session = {
+      id,
+      userId: this.name,
+      clientId: this.name,
+      name: this.name,
+      dialect: 'v1',
+      role: 'editor',
+      resume,
+    } as const;
     replica.dispatch({ type: 'join', session, fresh: false });
   }
 
@@ -72,7 +90,7 @@ export class V1Client {
 
   /** Sends what nobody knows yet, once what was sent before is answered. */
   flush(): void {
-    if (this.#sent || this.version < 0) return;
+    if (this.#sent || !this.#live) return;
     // What others have emptied before it was sent need not be sent.
     this.unconfirmed = this.unconfirmed.filter(({ changes }) => !changes.empty);
     if (this.unconfirmed.length === 0) return;
@@ -101,7 +119,8 @@ export class V1Client {
       case 'out_of_sync':
         return this.#cut(frame);
       case 'operations': {
-        if (frame['version'] !== this.version) this.violations.push(`operations after ${String(frame['version'])} at ${this.version}`);
+        if (frame['version'] !== this.version)
+          this.violations.push(`operations after ${String(frame['version'])} at ${this.version}`);
         for (const operation of frame['operations'] as Operation[]) this.#apply(operation);
         this.rev = String(frame['rev']);
         return this.#resuming === null ? this.flush() : this.#caughtUp();
@@ -115,12 +134,14 @@ export class V1Client {
   #caughtUp(): void {
     if (this.#resuming === null || this.version < this.#resuming) return;
     this.#resuming = null;
+    this.#live = true;
     this.resend();
   }
 
   #arrive(frame: Frame): void {
     this.version = Number(frame['version']);
     this.rev = String(frame['rev']);
+    this.#live = true;
     this.flush();
   }
 
@@ -138,7 +159,8 @@ export class V1Client {
     let over = ChangeSet.fromJSON(json);
     const [first] = this.unconfirmed;
     if (first && clientId === this.name && id === first.id) {
-      if (JSON.stringify(first.changes) !== JSON.stringify(over)) this.violations.push(`${first.id} came back as another edit`);
+      if (JSON.stringify(first.changes) !== JSON.stringify(over))
+        this.violations.push(`${first.id} came back as another edit`);
       this.unconfirmed.shift();
       this.confirmed.push(first.id);
       if (this.#sent?.edits.at(-1)?.id === id) this.#sent = null;

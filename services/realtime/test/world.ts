@@ -65,7 +65,12 @@ export interface Replica extends AsyncDisposable {
   /** Opens a session and waits for its first frame. */
   session(documentId: string, person: Person, options?: SessionOptions): Promise<Session>;
   /** A call on port 8081 as document-service, with the person's token. */
-  peer(method: string, path: string, body?: unknown, person?: Person): Promise<{ status: number; body: Record<string, unknown> }>;
+  peer(
+    method: string,
+    path: string,
+    body?: unknown,
+    person?: Person,
+  ): Promise<{ status: number; body: Record<string, unknown> }>;
   url(documentId: string, query?: string): string;
   /** Stops the service as SIGTERM does, with its sessions still open. */
   stop(): Promise<void>;
@@ -118,16 +123,27 @@ export async function startWorld(): Promise<World> {
     async listen(hear) {
       const listener = createBroker({ url: vhost.amqpUrl, log });
       const connected = Promise.withResolvers<undefined>();
-      listener.consumeExclusive({ prefix: 'test', bindings: ['#'], onConnected: () => connected.resolve(undefined) }, async (event) => {
-        hear(event);
-        return 'ack';
-      });
+      listener.consumeExclusive(
+        { prefix: 'test', bindings: ['#'], onConnected: () => connected.resolve(undefined) },
+        async (event) => {
+          hear(event);
+          return 'ack';
+        },
+      );
       await connected.promise;
       return listener;
     },
     async publish(type, data) {
-      const event = makeEvent({ id: randomUUID(), time: new Date(), type, source: '/test', subject: randomUUID(), data });
-      for (let left = 200; !broker.connected() && left > 0; left--) await new Promise((resolve) => setTimeout(resolve, 25));
+      const event = makeEvent({
+        id: randomUUID(),
+        time: new Date(),
+        type,
+        source: '/test',
+        subject: randomUUID(),
+        data,
+      });
+      for (let left = 200; !broker.connected() && left > 0; left--)
+        await new Promise((resolve) => setTimeout(resolve, 25));
       await broker.publishConfirmed(EXCHANGE, type, event);
     },
     async [Symbol.asyncDispose]() {
@@ -140,7 +156,8 @@ export async function startWorld(): Promise<World> {
 }
 
 function replicaOf(service: StartedService, ended: () => void): Replica {
-  const url = (documentId: string, query = ''): string => `${service.publicUrl.replace('http', 'ws')}/ws/doc/${documentId}${query}`;
+  const url = (documentId: string, query = ''): string =>
+    `${service.publicUrl.replace('http', 'ws')}/ws/doc/${documentId}${query}`;
   const sessions = new Set<Session>();
   let stopped: Promise<void> | undefined;
   return {
@@ -205,7 +222,11 @@ function playDocumentService(roles: ReadonlyMap<string, Role>, verifier: Verifie
     }),
     handle(documentPeerRoutes.roles, async ({ body }) =>
       reply(200, {
-        roles: body.pairs.map((pair) => ({ ...pair, role: roles.get(`${pair.documentId} ${pair.userId}`) ?? null, revision: 1 })),
+        roles: body.pairs.map((pair) => ({
+          ...pair,
+          role: roles.get(`${pair.documentId} ${pair.userId}`) ?? null,
+          revision: 1,
+        })),
       }),
     ),
   ];

@@ -39,7 +39,9 @@ export function startWriter({ name, connect, window }: WriterOptions): Writer {
     while (!stopping || pending.length > 0) {
       try {
         session = await connect();
+        // What is answered now may be in the text already: nothing new is made of it before all is answered.
         for (const { id, text, pos, version } of pending) session.send({ type: 'insert', pos, text, version, id });
+        await settleAll(session);
         await write(session);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 50));
@@ -57,20 +59,29 @@ export function startWriter({ name, connect, window }: WriterOptions): Writer {
         pending.push(edit);
         on.send({ type: 'insert', ...edit });
       }
-      settle(on, await on.next(({ type }) => type === 'ack' || type === 'out_of_sync' || type === 'error', 20_000));
+      if (!settle(on, await answerOn(on))) await settleAll(on);
     }
   };
 
-  const settle = (on: Session, answer: Awaited<ReturnType<Session['next']>>): void => {
+  const answerOn = (on: Session) =>
+    on.next(({ type }) => type === 'ack' || type === 'out_of_sync' || type === 'error', 20_000);
+
+  const settleAll = async (on: Session): Promise<void> => {
+    while (pending.length > 0) settle(on, await answerOn(on));
+  };
+
+  /** False where the edit was refused, and with it those that were made on top of it. */
+  const settle = (on: Session, answer: Awaited<ReturnType<Session['next']>>): boolean => {
     const edit = pending.find(({ id }) => id === answer['id']);
-    if (!edit) return;
+    if (!edit) return true;
     pending = pending.filter((one) => one !== edit);
     if (answer.type === 'ack') {
       acked.set(edit.text, Number(answer['version']));
       if (answer['duplicate'] !== true) on.apply({ type: 'insert', ...edit });
-    } else if (answer.type === 'out_of_sync') {
-      rejected.count++;
+      return true;
     }
+    if (answer.type === 'out_of_sync') rejected.count++;
+    return false;
   };
 
   const working = work();

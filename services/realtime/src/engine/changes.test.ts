@@ -7,15 +7,33 @@ import { decodeChanges, deletion, difference, growth, insertion, plainSteps, tex
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n', 'é', '😀', '👍') });
 
 /** A text, and one that differs from it by some replacements. */
-const twoTexts = fc.tuple(text, text, text, text).map(([start, middle, other, end]) => [start + middle + end, start + other + end] as const);
+const twoTexts = fc
+  .tuple(text, text, text, text)
+  .map(([start, middle, other, end]) => [start + middle + end, start + other + end] as const);
 
 describe('single edits', () => {
-  it.each([[-1, 'x'], [5, 'x'], [2, 'x'], [0.5, 'x'], [0, ''], [0, 'a\rb'], [0, '\u0000'], [0, '\ud800'], [0, '\udc00x']])(
-    '[RE3] an insert at %p of %p does not fit "a😀b"',
-    (pos, inserted) => expect(insertion(textOf('a😀b'), pos, inserted)).toBeNull(),
+  it.each([
+    [-1, 'x'],
+    [5, 'x'],
+    [2, 'x'],
+    [0.5, 'x'],
+    [0, ''],
+    [0, 'a\rb'],
+    [0, '\u0000'],
+    [0, '\ud800'],
+    [0, '\udc00x'],
+  ])('[RE3] an insert at %p of %p does not fit "a😀b"', (pos, inserted) =>
+    expect(insertion(textOf('a😀b'), pos, inserted)).toBeNull(),
   );
 
-  it.each([[0, 0], [0, 2], [2, 1], [3, 2], [-1, 1], [0, 1.5]])('[RE3] a delete at %p of %p does not fit "a😀b"', (pos, len) =>
+  it.each([
+    [0, 0],
+    [0, 2],
+    [2, 1],
+    [3, 2],
+    [-1, 1],
+    [0, 1.5],
+  ])('[RE3] a delete at %p of %p does not fit "a😀b"', (pos, len) =>
     expect(deletion(textOf('a😀b'), pos, len)).toBeNull(),
   );
 
@@ -65,13 +83,22 @@ describe('change sets', () => {
         expect(changes.apply(textOf(before)).toString()).toBe(after);
         expect(plainSteps(changes).reduce(edited, before)).toBe(after);
         expect(growth(changes, textOf(before))).toBe(Buffer.byteLength(after) - Buffer.byteLength(before));
-        changes.iterChanges((from, to) => expect([before.slice(0, from), before.slice(to)].every((part) => part.isWellFormed())).toBe(true));
+        changes.iterChanges((from, to) =>
+          expect([before.slice(0, from), before.slice(to)].every((part) => part.isWellFormed())).toBe(true),
+        );
       }),
     );
   });
 
   it('[RE6] with several changes become steps that apply one after another', () => {
-    const changes = ChangeSet.of([{ from: 0, to: 1, insert: 'X' }, { from: 3, insert: 'Y\n' }, { from: 4, to: 6 }], 6);
+    const changes = ChangeSet.of(
+      [
+        { from: 0, to: 1, insert: 'X' },
+        { from: 3, insert: 'Y\n' },
+        { from: 4, to: 6 },
+      ],
+      6,
+    );
     expect(plainSteps(changes).reduce(edited, 'abcdef')).toBe(changes.apply(textOf('abcdef')).toString());
     expect(plainSteps(ChangeSet.empty(3))).toEqual([{ type: 'insert', pos: 0, text: '' }]);
   });

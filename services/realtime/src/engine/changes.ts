@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ChangeSet, Text } from '@codemirror/state';
 
-/** Why an edit can't be applied to a text. */
-export type ChangeRefusal = 'invalid_operation' | 'document_too_large';
-
 /** One step of the plain dialect: what an edit looks like to a client that knows inserts and deletes only. */
 export type PlainStep =
   | { readonly type: 'insert'; readonly pos: number; readonly text: string }
@@ -54,7 +51,11 @@ export function difference(text: Text, content: string): ChangeSet | null {
   while (start < limit && before.charCodeAt(start) === content.charCodeAt(start)) start++;
   if (splitsPair(before, start) || splitsPair(content, start)) start--;
   let end = 0;
-  while (end < limit - start && before.charCodeAt(before.length - 1 - end) === content.charCodeAt(content.length - 1 - end)) end++;
+  while (
+    end < limit - start &&
+    before.charCodeAt(before.length - 1 - end) === content.charCodeAt(content.length - 1 - end)
+  )
+    end++;
   if (splitsPair(before, before.length - end) || splitsPair(content, content.length - end)) end--;
   const insert = textOf(content.slice(start, content.length - end));
   return ChangeSet.of({ from: start, to: before.length - end, insert }, before.length);
@@ -86,7 +87,7 @@ export function fingerprint(payload: unknown): string {
 }
 
 /** Whether a string may stand in a document: LF line ends, no U+0000, only whole characters. */
-export function isText(content: string): boolean {
+function isText(content: string): boolean {
   return content.isWellFormed() && !content.includes('\r') && !content.includes('\u0000');
 }
 

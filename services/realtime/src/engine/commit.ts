@@ -55,7 +55,12 @@ export function rejected(hub: Hub, now: number): Effect[] {
     return proceed(hub, now);
   }
   hub.taken = 0;
-  const refused = { type: 'refused', code: 'invalid_operation', message: 'the edit can not be stored', id: null } as const;
+  const refused = {
+    type: 'refused',
+    code: 'invalid_operation',
+    message: 'the edit can not be stored',
+    id: null,
+  } as const;
   const effects = answerSubmission(hub, guilty, refused);
   return [...effects, ...rebuild(hub, takeBackAll(hub).slice(1), true), ...proceed(hub, now)];
 }
@@ -81,12 +86,16 @@ export function rowsRead(hub: Hub, read: RowsRead, now: number): Effect[] {
 /** Edits that have waited too long while none of them can be committed are handed back to their authors. */
 export function expire(hub: Hub, now: number): Effect[] {
   const isLate = ({ arrivedAt }: Submission): boolean => now - arrivedAt >= PATIENCE_MS;
-  const uncertain = hub.submissions.slice(0, hub.recovering?.uncertain ?? 0).filter((one) => isLate(one) && !one.abandoned);
+  const uncertain = hub.submissions
+    .slice(0, hub.recovering?.uncertain ?? 0)
+    .filter((one) => isLate(one) && !one.abandoned);
   for (const submission of uncertain) submission.abandoned = true;
   const held = Math.max(hub.taken, hub.recovering?.uncertain ?? 0);
   const oldest = hub.submissions[held];
   const late = oldest && isLate(oldest) ? takeBackAll(hub, held) : [];
-  return [...uncertain, ...late].flatMap((submission) => answerSubmission(hub, submission, unavailable(submission.request)));
+  return [...uncertain, ...late].flatMap((submission) =>
+    answerSubmission(hub, submission, unavailable(submission.request)),
+  );
 }
 
 function recover(hub: Hub, uncertain: number): Effect[] {
@@ -134,7 +143,7 @@ function continues({ document }: Hub, after: number, revAfter: string | null, ro
 function acknowledge(hub: Hub, count: number): Effect[] {
   const authors = new Map<number, Submission>();
   const done: Submission[] = [];
-  for (let left = count, version = hub.document.version; left > 0; ) {
+  for (let left = count, version = hub.document.version; left > 0;) {
     const submission = hub.submissions.shift();
     if (!submission) break;
     done.push(submission);
@@ -229,7 +238,11 @@ function inboundOf({ request, arrivedAt, turn }: Submission, moved: boolean): In
   return { request, arrivedAt, turn, ids: 'unread', moved };
 }
 
-function answerSubmission(hub: Hub, { source, author, request, turn }: Submission, verdict: Parameters<typeof answer>[3]): Effect[] {
+function answerSubmission(
+  hub: Hub,
+  { source, author, request, turn }: Submission,
+  verdict: Parameters<typeof answer>[3],
+): Effect[] {
   return answer(hub, hub.sources.get(source) ?? { id: source, author, inbox: [] }, { request, turn }, verdict);
 }
 

@@ -14,7 +14,10 @@ const LONGEST_REST_MS = 1000;
  *                         └── failed ────► resting ── rested ──► as from idle
  */
 export interface Committer {
-  phase: { readonly type: 'idle' } | { readonly type: 'committing'; readonly parts: readonly Part[] } | { readonly type: 'resting' };
+  phase:
+    | { readonly type: 'idle' }
+    | { readonly type: 'committing'; readonly parts: readonly Part[] }
+    | { readonly type: 'resting' };
   /** Documents with waiting edits, in the order in which they get their turn. */
   readonly ready: Set<string>;
   /** Halves of a rejected commit that are still to be tried. */
@@ -24,7 +27,11 @@ export interface Committer {
 
 export type CommitterEvent =
   | { readonly type: 'ready'; readonly documentId: string }
-  | { readonly type: 'committed'; readonly won: ReadonlySet<string>; readonly known: ReadonlyMap<string, readonly KnownEdit[]> }
+  | {
+      readonly type: 'committed';
+      readonly won: ReadonlySet<string>;
+      readonly known: ReadonlyMap<string, readonly KnownEdit[]>;
+    }
   /** PostgreSQL refused the data of some edit. */
   | { readonly type: 'rejected' }
   /** PostgreSQL did not answer; with `unknown` the commit may have happened. */
@@ -72,17 +79,33 @@ export function stepCommitter(committer: Committer, event: CommitterEvent, take:
   return [...outcomes, { type: 'rest', ms }];
 }
 
-function conclude(committer: Committer, parts: readonly Part[], event: Exclude<CommitterEvent, { type: 'ready' | 'rested' }>): CommitterEffect[] {
-  const outcome = ({ documentId }: Part, result: PartOutcome): CommitterEffect => ({ type: 'outcome', documentId, outcome: result });
+function conclude(
+  committer: Committer,
+  parts: readonly Part[],
+  event: Exclude<CommitterEvent, { type: 'ready' | 'rested' }>,
+): CommitterEffect[] {
+  const outcome = ({ documentId }: Part, result: PartOutcome): CommitterEffect => ({
+    type: 'outcome',
+    documentId,
+    outcome: result,
+  });
   switch (event.type) {
     case 'committed':
       return parts.map((part) =>
-        outcome(part, event.won.has(part.documentId) ? { type: 'committed' } : { type: 'lost', known: event.known.get(part.documentId) ?? [] }),
+        outcome(
+          part,
+          event.won.has(part.documentId)
+            ? { type: 'committed' }
+            : { type: 'lost', known: event.known.get(part.documentId) ?? [] },
+        ),
       );
     case 'failed': {
       // Halves that were not tried again are in the same position as the one that was.
       const others = committer.halves.splice(0).flat();
-      return [...parts.map((part) => outcome(part, event)), ...others.map((part) => outcome(part, { type: 'failed', unknown: false }))];
+      return [
+        ...parts.map((part) => outcome(part, event)),
+        ...others.map((part) => outcome(part, { type: 'failed', unknown: false })),
+      ];
     }
     case 'rejected': {
       if (parts.length === 1) return parts.map((part) => outcome(part, { type: 'rejected' }));

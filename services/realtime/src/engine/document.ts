@@ -78,7 +78,12 @@ export function createDocument({ text, version, rev, bytes, rows }: Opened): Doc
 }
 
 /** Puts an edit behind those that wait. Its changes fit the tip. */
-export function append(document: Document, draft: Draft, author: { userId: string; clientId: string }, rev: string): void {
+export function append(
+  document: Document,
+  draft: Draft,
+  author: { userId: string; clientId: string },
+  rev: string,
+): void {
   const { tip } = document;
   const row: Row = {
     version: tip.version + 1,
@@ -93,7 +98,10 @@ export function append(document: Document, draft: Draft, author: { userId: strin
   };
   document.tip = after(tip, row);
   const { base, payload, editId } = draft;
-  const known = editId === null ? null : { userId: row.userId, clientId: row.clientId, editId, version: row.version, base, payload };
+  const known =
+    editId === null
+      ? null
+      : { userId: row.userId, clientId: row.clientId, editId, version: row.version, base, payload };
   document.waiting.push({ row, after: document.tip, base, payload, known });
   const history = historyAtTip(document, row.userId);
   if (history) document.tipHistories.set(row.userId, advance(history, row));
@@ -128,7 +136,9 @@ export function takeBack(document: Document, keep: number): void {
 
 /** History of a user at the tip, or null where it has not been read yet. */
 export function historyAtTip(document: Document, userId: string): History | null {
-  return document.tipHistories.get(userId) ?? document.histories.get(userId) ?? (document.version === 0 ? NO_HISTORY : null);
+  return (
+    document.tipHistories.get(userId) ?? document.histories.get(userId) ?? (document.version === 0 ? NO_HISTORY : null)
+  );
 }
 
 /** Keeps a history that was read at `version`; false where rows since then are no longer at hand. */
@@ -190,7 +200,11 @@ function advanceTo(document: Document, row: Row, { text, bytes }: Tip): void {
 }
 
 function resetTip(document: Document): void {
-  document.tip = document.waiting.at(-1)?.after ?? { text: document.text, version: document.version, bytes: document.bytes };
+  document.tip = document.waiting.at(-1)?.after ?? {
+    text: document.text,
+    version: document.version,
+    bytes: document.bytes,
+  };
   document.tipHistories.clear();
   for (const { row } of document.waiting) {
     const history = historyAtTip(document, row.userId);

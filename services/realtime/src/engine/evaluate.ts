@@ -8,10 +8,26 @@ import { invert } from './undo.ts';
 
 /** Something that asks for an edit: a frame of a client, or a call of the document service. */
 export type EditRequest =
-  | { readonly type: 'insert'; readonly pos: number; readonly text: string; readonly version: number; readonly id: string | null }
-  | { readonly type: 'delete'; readonly pos: number; readonly len: number; readonly version: number; readonly id: string | null }
+  | {
+      readonly type: 'insert';
+      readonly pos: number;
+      readonly text: string;
+      readonly version: number;
+      readonly id: string | null;
+    }
+  | {
+      readonly type: 'delete';
+      readonly pos: number;
+      readonly len: number;
+      readonly version: number;
+      readonly id: string | null;
+    }
   | { readonly type: 'undo' | 'redo'; readonly id: string | null }
-  | { readonly type: 'edits'; readonly version: number; readonly edits: readonly { readonly id: string; readonly changes: unknown }[] }
+  | {
+      readonly type: 'edits';
+      readonly version: number;
+      readonly edits: readonly { readonly id: string; readonly changes: unknown }[];
+    }
   | { readonly type: 'replace'; readonly content: string; readonly version: number }
   | { readonly type: 'restore'; readonly content: string }
   | { readonly type: 'first'; readonly content: string; readonly id: string };
@@ -51,8 +67,12 @@ export type Verdict =
 export function evaluate(document: Document, author: Author, request: EditRequest, facts: Facts): Verdict {
   const known = duplicate(document, author, request, facts);
   if (known) return known;
-  const verdict = author.role === 'viewer' ? refuse('read_only', 'a viewer may not edit', request) : judge(document, author, request, facts);
-  const isNo = verdict.type === 'refused' || verdict.type === 'stale' || (verdict.type === 'wait' && verdict.for !== 'history');
+  const verdict =
+    author.role === 'viewer'
+      ? refuse('read_only', 'a viewer may not edit', request)
+      : judge(document, author, request, facts);
+  const isNo =
+    verdict.type === 'refused' || verdict.type === 'stale' || (verdict.type === 'wait' && verdict.for !== 'history');
   return isNo && !facts.idsRead && editIds(request).length > 0 ? { type: 'wait', for: 'ids' } : verdict;
 }
 
@@ -79,7 +99,9 @@ function judge(document: Document, author: Author, request: EditRequest, facts: 
     case 'restore': {
       const verdict = replacement(document, request.content, 'edit', null);
       // A restore always makes a version, even of the text that is there.
-      return verdict.type === 'unchanged' ? accept(document, ChangeSet.empty(document.tip.text.length), { kind: 'edit' }, request) : verdict;
+      return verdict.type === 'unchanged'
+        ? accept(document, ChangeSet.empty(document.tip.text.length), { kind: 'edit' }, request)
+        : verdict;
     }
   }
 }
@@ -90,9 +112,15 @@ function judgePlain(document: Document, request: PlainRequest, facts: Facts): Ve
   const version = judgeVersion(document, request.version, facts);
   if (version) return version;
   const { text } = document.tip;
-  const changes = request.type === 'insert' ? insertion(text, request.pos, request.text) : deletion(text, request.pos, request.len);
+  const changes =
+    request.type === 'insert' ? insertion(text, request.pos, request.text) : deletion(text, request.pos, request.len);
   if (!changes) return refuse('invalid_operation', 'the edit does not fit the text', request);
-  return accept(document, changes, { kind: 'edit', base: request.version, payload: payloadOf(request), editId: request.id }, request);
+  return accept(
+    document,
+    changes,
+    { kind: 'edit', base: request.version, payload: payloadOf(request), editId: request.id },
+    request,
+  );
 }
 
 /** Null where the version is the one that the edits on the way give. */
@@ -103,7 +131,11 @@ function judgeVersion(document: Document, version: number, facts: Facts): Verdic
   return { type: 'wait', for: 'commit' };
 }
 
-function judgeUndo(document: Document, author: Author, request: Extract<EditRequest, { type: 'undo' | 'redo' }>): Verdict {
+function judgeUndo(
+  document: Document,
+  author: Author,
+  request: Extract<EditRequest, { type: 'undo' | 'redo' }>,
+): Verdict {
   const history = historyAtTip(document, author.userId);
   if (!history) return { type: 'wait', for: 'history' };
   const inversion = invert(history[request.type], rowsToTip(document));
@@ -111,10 +143,19 @@ function judgeUndo(document: Document, author: Author, request: Extract<EditRequ
     case 'needs_rows':
       return { type: 'wait', for: 'rows', from: inversion.from };
     case 'nothing':
-      return refuse(request.type === 'undo' ? 'nothing_to_undo' : 'nothing_to_redo', `there is nothing to ${request.type}`, request);
+      return refuse(
+        request.type === 'undo' ? 'nothing_to_undo' : 'nothing_to_redo',
+        `there is nothing to ${request.type}`,
+        request,
+      );
     case 'change': {
       const { changes, target } = inversion;
-      return accept(document, changes, { kind: request.type, target, payload: payloadOf(request), editId: request.id }, request);
+      return accept(
+        document,
+        changes,
+        { kind: request.type, target, payload: payloadOf(request), editId: request.id },
+        request,
+      );
     }
   }
 }
@@ -127,7 +168,8 @@ function judgeTransformed(document: Document, request: Extract<EditRequest, { ty
   if (request.version > document.tip.version) return facts.headRead ? { type: 'stale' } : { type: 'wait', for: 'head' };
   if (document.tip.version - request.version > MAX_RESUME_EDITS) return { type: 'stale' };
   const repeated = request.edits.find(({ id }, index) => request.edits.findIndex((edit) => edit.id === id) < index);
-  if (repeated) return { type: 'refused', code: 'id_reused', message: 'the id stands twice in the frame', id: repeated.id };
+  if (repeated)
+    return { type: 'refused', code: 'id_reused', message: 'the id stands twice in the frame', id: repeated.id };
   const rows = rowsToTip(document)(request.version + 1);
   if (!rows) return { type: 'wait', for: 'rows', from: request.version + 1 };
   let text = textAt(document, rows);
@@ -137,7 +179,8 @@ function judgeTransformed(document: Document, request: Extract<EditRequest, { ty
   const drafts: Draft[] = [];
   for (const edit of request.edits) {
     const decoded = decodeChanges(edit.changes, text);
-    if (!decoded) return { type: 'refused', code: 'invalid_operation', message: 'the changes do not fit the text', id: edit.id };
+    if (!decoded)
+      return { type: 'refused', code: 'invalid_operation', message: 'the changes do not fit the text', id: edit.id };
     text = decoded.apply(text);
     let changes = decoded;
     over = over.map((row) => {
@@ -165,9 +208,18 @@ function replacement(document: Document, content: string, kind: 'first' | 'edit'
   return accept(document, changes, { kind, editId, payload: fingerprint(content) }, null);
 }
 
-const tooLarge = { type: 'refused', code: 'document_too_large', message: 'the document would be larger than 16 MiB' } as const;
+const tooLarge = {
+  type: 'refused',
+  code: 'document_too_large',
+  message: 'the document would be larger than 16 MiB',
+} as const;
 
-function accept(document: Document, changes: ChangeSet, draft: Pick<Draft, 'kind'> & Partial<Draft>, request: EditRequest | null): Verdict {
+function accept(
+  document: Document,
+  changes: ChangeSet,
+  draft: Pick<Draft, 'kind'> & Partial<Draft>,
+  request: EditRequest | null,
+): Verdict {
   if (document.tip.bytes + growth(changes, document.tip.text) > MAX_DOCUMENT_BYTES) {
     return { ...tooLarge, id: request ? (editIds(request)[0] ?? null) : null };
   }
@@ -188,11 +240,15 @@ function duplicate(document: Document, author: Author, request: EditRequest, fac
   if (!first) return null;
   const base = 'version' in request ? request.version : null;
   const differs = known.find((edit) => edit.base === base && edit.payload !== payloadOf(request, edit.editId));
-  if (differs) return { type: 'refused', code: 'id_reused', message: 'the id belongs to another edit', id: differs.editId };
+  if (differs)
+    return { type: 'refused', code: 'id_reused', message: 'the id belongs to another edit', id: differs.editId };
   // The rest of a frame may be known to PostgreSQL though not here.
   if (known.length < ids.length && !facts.idsRead) return { type: 'wait', for: 'ids' };
-  if (known.length < ids.length) return { type: 'refused', code: 'id_reused', message: 'some edits of the frame are known', id: first.editId };
-  return known.some(({ version }) => version > document.version) ? { type: 'wait', for: 'commit' } : { type: 'duplicate', edits: known };
+  if (known.length < ids.length)
+    return { type: 'refused', code: 'id_reused', message: 'some edits of the frame are known', id: first.editId };
+  return known.some(({ version }) => version > document.version)
+    ? { type: 'wait', for: 'commit' }
+    : { type: 'duplicate', edits: known };
 }
 
 function payloadOf(request: EditRequest, editId: string | null = null): string {

@@ -20,7 +20,11 @@ export interface Welcome {
   readonly peers: Peer[];
 }
 
-export function initialState(dialect: Dialect, document: Document, { sessionId, clientId, role, peers }: Welcome): Frame {
+export function initialState(
+  dialect: Dialect,
+  document: Document,
+  { sessionId, clientId, role, peers }: Welcome,
+): Frame {
   const { text, version, rev } = document;
   const frame = { type: 'initial_state' as const, content: text.toString(), version, sessionId, clientId, role, peers };
   return dialect === 'plain' ? plain(frame) : v1({ ...frame, rev });
@@ -34,7 +38,8 @@ export function resumed({ version, rev }: Document, { clientId, role, peers }: W
 export function plainOperations({ changes, version, userId, clientId }: Row): readonly Frame[] {
   const steps = plainSteps(changes);
   return steps.map((step, index) => {
-    const op = index < steps.length - 1 ? ({ ...step, version: version - 1, more: true } as const) : { ...step, version };
+    const op =
+      index < steps.length - 1 ? ({ ...step, version: version - 1, more: true } as const) : { ...step, version };
     return plain({ type: 'operation', op, userId, clientId });
   });
 }
@@ -63,7 +68,10 @@ export function outOfSync({ text, version }: Document, id: string | null, withCo
   return plain({ type: 'out_of_sync', ...(withContent ? { content: text.toString() } : {}), version, ...withId(id) });
 }
 
-export function v1OutOfSync({ text, version, rev }: Document, known: readonly Pick<KnownEdit, 'editId' | 'version'>[]): Frame {
+export function v1OutOfSync(
+  { text, version, rev }: Document,
+  known: readonly Pick<KnownEdit, 'editId' | 'version'>[],
+): Frame {
   const applied = known.map((edit) => ({ id: edit.editId, version: edit.version }));
   return v1({ type: 'out_of_sync', content: text.toString(), version, rev, applied });
 }
@@ -73,7 +81,15 @@ export function error(code: FrameErrorCode, message: string, id: string | null =
 }
 
 export function presence(version: number, { selection, data, clientId, userId, name }: Peer): Frame {
-  return plain({ type: 'presence', version, selection, ...(data === undefined ? {} : { data }), clientId, userId, name });
+  return plain({
+    type: 'presence',
+    version,
+    selection,
+    ...(data === undefined ? {} : { data }),
+    clientId,
+    userId,
+    name,
+  });
 }
 
 export function peerJoined({ clientId, userId, name }: Pick<Peer, 'clientId' | 'userId' | 'name'>): Frame {

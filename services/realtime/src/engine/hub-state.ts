@@ -150,8 +150,20 @@ export type Effect =
   | { readonly type: 'readRows'; readonly turn: number; readonly after: number; readonly fence: boolean }
   | { readonly type: 'readOlder'; readonly from: number; readonly to: number }
   | { readonly type: 'readHistory'; readonly userId: string; readonly version: number }
-  | { readonly type: 'readApplied'; readonly sessionId: string; readonly userId: string; readonly clientId: string; readonly since: number }
-  | { readonly type: 'readIds'; readonly source: string; readonly userId: string; readonly clientId: string; readonly ids: readonly string[] }
+  | {
+      readonly type: 'readApplied';
+      readonly sessionId: string;
+      readonly userId: string;
+      readonly clientId: string;
+      readonly since: number;
+    }
+  | {
+      readonly type: 'readIds';
+      readonly source: string;
+      readonly userId: string;
+      readonly clientId: string;
+      readonly ids: readonly string[];
+    }
   /** Rows were committed by this replica. */
   | { readonly type: 'committed'; readonly rows: readonly Row[] }
   | { readonly type: 'tellPresence'; readonly session: Session }
@@ -178,7 +190,12 @@ export type HubEvent =
   | { readonly type: 'history'; readonly userId: string; readonly history: History; readonly version: number }
   | { readonly type: 'ids'; readonly source: string; readonly known: readonly KnownEdit[] }
   | { readonly type: 'applied'; readonly sessionId: string; readonly known: readonly KnownEdit[] }
-  | { readonly type: 'readFailed'; readonly read: 'rows' | 'older' | 'ids' | 'history' | 'applied'; readonly of?: string; readonly turn?: number }
+  | {
+      readonly type: 'readFailed';
+      readonly read: 'rows' | 'older' | 'ids' | 'history' | 'applied';
+      readonly of?: string;
+      readonly turn?: number;
+    }
   | { readonly type: 'head'; readonly version: number; readonly rev: string }
   | { readonly type: 'remotePeers'; readonly replica: string; readonly peers: readonly RemotePeer[] }
   | { readonly type: 'remotePresence'; readonly peer: RemotePeer }
@@ -223,7 +240,11 @@ export function isIdle(hub: Hub): boolean {
 
 /** Whether something waits that a tick may have to move on. */
 export function isBusy(hub: Hub): boolean {
-  return hub.recovering !== null || hub.submissions.length > 0 || [...hub.sources.values()].some(({ inbox }) => inbox.length > 0);
+  return (
+    hub.recovering !== null ||
+    hub.submissions.length > 0 ||
+    [...hub.sources.values()].some(({ inbox }) => inbox.length > 0)
+  );
 }
 
 /** Whether a presence was held back. */

@@ -27,7 +27,12 @@ function act(sim: Simulation, client: PlainClient): void {
   const { length } = client.optimistic;
   const choice = sim.random(10);
   if (client.pending.length > 3) return;
-  if (choice < 5) client.edit({ type: 'insert', pos: sim.random(length + 1), text: String.fromCharCode(97 + sim.random(26)).repeat(1 + sim.random(3)) });
+  if (choice < 5)
+    client.edit({
+      type: 'insert',
+      pos: sim.random(length + 1),
+      text: String.fromCharCode(97 + sim.random(26)).repeat(1 + sim.random(3)),
+    });
   else if (choice < 8 && length > 0) {
     const pos = sim.random(length);
     client.edit({ type: 'delete', pos, len: 1 + sim.random(Math.min(3, length - pos)) });
@@ -48,14 +53,19 @@ function check(sim: Simulation, all: readonly PlainClient[], open: readonly Plai
   const { log } = sim;
   expect(all.flatMap(({ violations }) => violations)).toEqual([]);
   for (const replica of sim.replicas) {
-    expect({ version: replica.hub.document.version, text: replica.hub.document.text.toString() }).toEqual({ version: log.version, text: log.text });
+    expect({ version: replica.hub.document.version, text: replica.hub.document.text.toString() }).toEqual({
+      version: log.version,
+      text: log.text,
+    });
     expect(replica.hub.submissions).toEqual([]);
   }
-  for (const client of open) expect({ version: client.version, text: client.text }).toEqual({ version: log.version, text: log.text });
+  for (const client of open)
+    expect({ version: client.version, text: client.text }).toEqual({ version: log.version, text: log.text });
   expect(log.rows.map(({ version }) => version)).toEqual(log.rows.map((_, index) => index + 1));
   const inLog = new Map(log.rows.map(({ clientId, editId, version }) => [`${clientId} ${editId ?? ''}`, version]));
   expect(inLog.size).toBe(log.rows.length);
-  for (const { name, acked } of all) for (const [id, version] of acked) expect(inLog.get(`${name} ${id}`)).toBe(version);
+  for (const { name, acked } of all)
+    for (const [id, version] of acked) expect(inLog.get(`${name} ${id}`)).toBe(version);
 }
 
 /** Clients of both dialects on several replicas; those of collab.v1 reconnect and resume. */
@@ -86,7 +96,10 @@ function runMixed(seed: number, faults: Faults): void {
   for (const typist of typing) {
     expect(typist.violations).toEqual([]);
     expect(typist.unconfirmed).toEqual([]);
-    expect({ version: typist.version, text: typist.text.toString() }).toEqual({ version: sim.log.version, text: sim.log.text });
+    expect({ version: typist.version, text: typist.text.toString() }).toEqual({
+      version: sim.log.version,
+      text: sim.log.text,
+    });
     for (const id of typist.confirmed) expect(inLog.filter((one) => one === id)).toEqual([id]);
   }
 }
@@ -95,18 +108,36 @@ const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 
 describe('replicas of one document', () => {
   it('[RE1] end with the text of the log, and every acknowledged edit is in it once', () => {
-    fc.assert(fc.property(seeds, (seed) => runSchedule(seed, 1, NO_FAULTS)), { numRuns: 80 });
-    fc.assert(fc.property(seeds, (seed) => runSchedule(seed, 3, NO_FAULTS)), { numRuns: 80 });
+    fc.assert(
+      fc.property(seeds, (seed) => runSchedule(seed, 1, NO_FAULTS)),
+      { numRuns: 80 },
+    );
+    fc.assert(
+      fc.property(seeds, (seed) => runSchedule(seed, 3, NO_FAULTS)),
+      { numRuns: 80 },
+    );
   });
 
   it('[RE2] lose and double nothing when commits fail, when their outcome is unknown, when reads fail and news get lost', () => {
     const faults = { failed: 10, unknown: 20, reads: 15, news: 40 };
-    fc.assert(fc.property(seeds, (seed) => runSchedule(seed, 1, faults)), { numRuns: 100 });
-    fc.assert(fc.property(seeds, (seed) => runSchedule(seed, 3, faults)), { numRuns: 100 });
+    fc.assert(
+      fc.property(seeds, (seed) => runSchedule(seed, 1, faults)),
+      { numRuns: 100 },
+    );
+    fc.assert(
+      fc.property(seeds, (seed) => runSchedule(seed, 3, faults)),
+      { numRuns: 100 },
+    );
   });
 
   it('[RE11] transform edits of collab.v1 as their clients do, beside plain ones', () => {
-    fc.assert(fc.property(seeds, (seed) => runMixed(seed, NO_FAULTS)), { numRuns: 80 });
-    fc.assert(fc.property(seeds, (seed) => runMixed(seed, { failed: 5, unknown: 10, reads: 5, news: 40 })), { numRuns: 80 });
+    fc.assert(
+      fc.property(seeds, (seed) => runMixed(seed, NO_FAULTS)),
+      { numRuns: 80 },
+    );
+    fc.assert(
+      fc.property(seeds, (seed) => runMixed(seed, { failed: 5, unknown: 10, reads: 5, news: 40 })),
+      { numRuns: 80 },
+    );
   });
 });

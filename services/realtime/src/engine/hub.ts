@@ -1,13 +1,21 @@
-import { CLOSE, MAX_RESUME_EDITS } from '@collabeditor/contracts';
+import { CLOSE } from '@collabeditor/contracts';
 import { committed, expire, failed, lost, rejected, rowsRead } from './commit.ts';
 import { learnHistory, prependRows, rowsFrom, trim } from './document.ts';
 import type { Author, EditRequest } from './evaluate.ts';
 import { editIds } from './evaluate.ts';
 import * as frames from './frames.ts';
 import type { Effect, Hub, HubEvent, Inbound, Joining, PresenceUpdate, RemotePeer, Session } from './hub-state.ts';
-import { dropGhosts, peersOf, setRemotePeers, setRemotePresence, settlePresences, tellDuePresences, toAll } from './peers.ts';
-import { editKey, type KnownEdit, REV_OF_NOTHING, type Row } from './row.ts';
-import { pump, pumpAll, readHead, readOlder, resync } from './submit.ts';
+import {
+  dropGhosts,
+  setRemotePeers,
+  setRemotePresence,
+  settlePresences,
+  tellDuePresences,
+  toAll,
+} from './peers.ts';
+import { editKey } from './row.ts';
+import { pump, pumpAll, readHead, resync } from './submit.ts';
+import { cut, welcome } from './welcome.ts';
 
 /** Rows that stay in memory, for undo and for selections, and how often older ones are forgotten. */
 const KEPT_ROWS = 1000;
@@ -37,7 +45,9 @@ export function step(hub: Hub, event: HubEvent, now: number): Effect[] {
         return [];
       });
     case 'lagging':
-      return withSession(hub, event.sessionId, (session) => (event.lagging ? fallBehind(hub, session) : catchUp(hub, session)));
+      return withSession(hub, event.sessionId, (session) =>
+        event.lagging ? fallBehind(hub, session) : catchUp(hub, session),
+      );
     case 'committed':
       return welcomeAfter(hub, committed(hub, now), now);
     case 'lost':
@@ -53,7 +63,10 @@ export function step(hub: Hub, event: HubEvent, now: number): Effect[] {
   }
 }
 
-type Rest = Extract<HubEvent, { type: 'older' | 'applied' | 'history' | 'ids' | 'readFailed' | 'head' | 'remotePeers' | 'remotePresence' | 'tick' }>;
+type Rest = Extract<
+  HubEvent,
+  { type: 'older' | 'applied' | 'history' | 'ids' | 'readFailed' | 'head' | 'remotePeers' | 'remotePresence' | 'tick' }
+>;
 
 function stepReads(hub: Hub, event: Rest, now: number): Effect[] {
   switch (event.type) {
@@ -84,7 +97,9 @@ function stepReads(hub: Hub, event: Rest, now: number): Effect[] {
 }
 
 function join(hub: Hub, joining: Joining, fresh: boolean, now: number): Effect[] {
-  const replaced = [...hub.sessions.values()].find(({ userId, clientId }) => userId === joining.userId && clientId === joining.clientId);
+  const replaced = [...hub.sessions.values()].find(
+    ({ userId, clientId }) => userId === joining.userId && clientId === joining.clientId,
+  );
   const effects = replaced ? replace(hub, replaced) : [];
   const session: Session = {
     ...joining,
@@ -105,58 +120,6 @@ function join(hub: Hub, joining: Joining, fresh: boolean, now: number): Effect[]
   return [...effects, ...(fresh ? welcome(hub, session, now) : readHead(hub, hub.turn))];
 }
 
-function welcome(hub: Hub, session: Session, now: number): Effect[] {
-  const { document } = hub;
-  if (!session.resume) return greet(hub, session, [{ type: 'send', to: [session.id], frame: frames.initialState(session.dialect, document, about(hub, session)) }], now);
-  const missed = missedRows(hub, session.resume);
-  switch (missed.type) {
-    case 'older':
-      return readOlder(hub, missed.from);
-    case 'cut': {
-      const { id: sessionId, userId, clientId } = session;
-      // In another history its edits may stand at any version.
-      return [{ type: 'readApplied', sessionId, userId, clientId, since: 0 }];
-    }
-    case 'rows': {
-      const to = [session.id];
-      const operations: Effect[] = missed.rows.length > 0 ? [{ type: 'send', to, frame: frames.v1Operations(missed.rows) }] : [];
-      return greet(hub, session, [{ type: 'send', to, frame: frames.resumed(document, about(hub, session)) }, ...operations], now);
-    }
-  }
-}
-
-/** The client's version is none that the log reaches: it gets the text, and which of its edits are in it. */
-function cut(hub: Hub, session: Session, known: readonly KnownEdit[], now: number): Effect[] {
-  const behind = known.filter(({ version }) => version <= hub.document.version);
-  const frame = frames.v1OutOfSync(hub.document, behind);
-  return greet(hub, session, [{ type: 'send', to: [session.id], frame }, { type: 'resync', reason: 'resume' }], now);
-}
-
-/** The first frames of a session; from now on it takes part. */
-function greet(hub: Hub, session: Session, first: readonly Effect[], now: number): Effect[] {
-  session.live = true;
-  const effects: Effect[] = [...first, ...toAll(hub, frames.peerJoined(session), session.id), { type: 'tellPeers' }];
-  const source = hub.sources.get(session.id);
-  return source ? [...effects, ...pump(hub, source, now)] : effects;
-}
-
-function about(hub: Hub, { id: sessionId, clientId, role }: Session): frames.Welcome {
-  return { sessionId, clientId, role, peers: peersOf(hub, sessionId) };
-}
-
-type Missed = { readonly type: 'rows'; readonly rows: readonly Row[] } | { readonly type: 'older'; readonly from: number } | { readonly type: 'cut' };
-
-/** What a client that resumes has missed. Its version counts only where it has our rev. */
-function missedRows({ document }: Hub, { since, rev }: { since: number; rev: string }): Missed {
-  const { version } = document;
-  if (since > version || version - since > MAX_RESUME_EDITS) return { type: 'cut' };
-  if (since === version) return rev === document.rev ? { type: 'rows', rows: [] } : { type: 'cut' };
-  const rows = rowsFrom(document, Math.max(1, since));
-  if (!rows) return { type: 'older', from: Math.max(1, since) };
-  const revSince = since === 0 ? REV_OF_NOTHING : rows[0]?.rev;
-  return revSince === rev ? { type: 'rows', rows: since === 0 ? rows : rows.slice(1) } : { type: 'cut' };
-}
-
 /** Sessions that joined before the head was read get their first frame. */
 function welcomeAfter(hub: Hub, effects: Effect[], now: number): Effect[] {
   if (hub.stashed) return effects;
@@ -173,7 +136,10 @@ function replace(hub: Hub, session: Session): Effect[] {
 /** Of two connections of one client the later one stays, wherever they are. */
 function replacedElsewhere(hub: Hub, peers: readonly RemotePeer[]): Effect[] {
   const isReplaced = (session: Session): boolean =>
-    peers.some((peer) => peer.userId === session.userId && peer.clientId === session.clientId && peer.joinedAt > session.joinedAt);
+    peers.some(
+      (peer) =>
+        peer.userId === session.userId && peer.clientId === session.clientId && peer.joinedAt > session.joinedAt,
+    );
   return [...hub.sessions.values()].filter(isReplaced).flatMap((session) => replace(hub, session));
 }
 
@@ -183,7 +149,8 @@ function leave(hub: Hub, sessionId: string): Effect[] {
   hub.sessions.delete(sessionId);
   const source = hub.sources.get(sessionId);
   // What it sent before it left still counts.
-  if (source && source.inbox.length === 0 && !hub.submissions.some(({ source: id }) => id === sessionId)) hub.sources.delete(sessionId);
+  if (source && source.inbox.length === 0 && !hub.submissions.some(({ source: id }) => id === sessionId))
+    hub.sources.delete(sessionId);
   return session.live ? [...toAll(hub, frames.peerLeft(session)), { type: 'tellPeers' }] : [];
 }
 
@@ -211,13 +178,16 @@ function inbound(hub: Hub, request: EditRequest | PresenceUpdate, now: number): 
 /** Whether the session has a frame of edits that is not answered. A frame sent again whose edits have come back counts as answered. */
 function isInFlight(hub: Hub, sessionId: string): boolean {
   const source = hub.sources.get(sessionId);
-  const isOpen = ({ request }: Inbound): boolean => request.type === 'edits' && !isShown(hub, source?.author, request.edits.at(-1)?.id);
+  const isOpen = ({ request }: Inbound): boolean =>
+    request.type === 'edits' && !isShown(hub, source?.author, request.edits.at(-1)?.id);
   const isWaiting = source?.inbox.some(isOpen) === true;
   return isWaiting || hub.submissions.some((one) => one.source === sessionId && one.request.type === 'edits');
 }
 
 function isShown({ document }: Hub, author: Author | undefined, id: string | undefined): boolean {
-  return document.rows.some(({ editId, userId, clientId }) => editId === id && userId === author?.userId && clientId === author.clientId);
+  return document.rows.some(
+    ({ editId, userId, clientId }) => editId === id && userId === author?.userId && clientId === author.clientId,
+  );
 }
 
 function changeRole(hub: Hub, sessionId: string, role: Session['role']): Effect[] {
@@ -245,10 +215,17 @@ function catchUp(hub: Hub, session: Session): Effect[] {
   if (session.dialect === 'v1' && missed) return [{ type: 'send', to, frame: frames.v1Operations(missed) }];
   if (session.dialect === 'v1') {
     const applied = lag.acks.flatMap(({ id, version }) => (id === null ? [] : [{ editId: id, version }]));
-    return [{ type: 'send', to, frame: frames.v1OutOfSync(hub.document, applied) }, { type: 'resync', reason: 'slow' }];
+    return [
+      { type: 'send', to, frame: frames.v1OutOfSync(hub.document, applied) },
+      { type: 'resync', reason: 'slow' },
+    ];
   }
   Object.assign(session, { unread: false, readTurn: 0 });
-  const acks = lag.acks.map(({ id, version }): Effect => ({ type: 'send', to, frame: frames.duplicateAck(id, version) }));
+  const acks = lag.acks.map(({ id, version }): Effect => ({
+    type: 'send',
+    to,
+    frame: frames.duplicateAck(id, version),
+  }));
   return [...resync(hub, session, null, hub.turn), ...acks, { type: 'resync', reason: 'slow' }];
 }
 
@@ -260,7 +237,11 @@ function withIdsRead(hub: Hub, id: string, ids: 'read' | 'unread', now: number):
 }
 
 /** What could not be read is asked for again at the next tick, as long as somebody waits for it. */
-function readFailed(hub: Hub, { read, of = '', turn }: Extract<HubEvent, { type: 'readFailed' }>, now: number): Effect[] {
+function readFailed(
+  hub: Hub,
+  { read, of = '', turn }: Extract<HubEvent, { type: 'readFailed' }>,
+  now: number,
+): Effect[] {
   switch (read) {
     case 'rows':
       if (hub.headRead.inFlight !== turn) return [];
@@ -269,7 +250,9 @@ function readFailed(hub: Hub, { read, of = '', turn }: Extract<HubEvent, { type:
       return [...hub.sessions.values()].filter(({ live }) => !live).flatMap((session) => welcome(hub, session, now));
     case 'older':
       hub.olderRead = false;
-      return [...hub.sessions.values()].filter(({ live, resume }) => !live && resume).flatMap((session) => comeAgain(hub, session));
+      return [...hub.sessions.values()]
+        .filter(({ live, resume }) => !live && resume)
+        .flatMap((session) => comeAgain(hub, session));
     case 'applied':
       return withSession(hub, of, (session) => (session.live ? [] : comeAgain(hub, session)));
     case 'history':

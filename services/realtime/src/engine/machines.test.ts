@@ -60,7 +60,8 @@ describe('the committer', () => {
   it('[RE9] takes what has become ready meanwhile with the next commit', () => {
     const committer = createCommitter();
     expect(committing(stepCommitter(committer, { type: 'ready', documentId: 'a' }, part))).toEqual(['a']);
-    for (const documentId of ['b', 'c']) expect(stepCommitter(committer, { type: 'ready', documentId }, part)).toEqual([]);
+    for (const documentId of ['b', 'c'])
+      expect(stepCommitter(committer, { type: 'ready', documentId }, part)).toEqual([]);
     const effects = stepCommitter(committer, { type: 'committed', won: new Set(['a']), known: new Map() }, part);
     expect(effects[0]).toMatchObject({ type: 'outcome', documentId: 'a', outcome: { type: 'committed' } });
     expect(committing(effects)).toEqual(['b', 'c']);

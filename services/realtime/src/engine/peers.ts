@@ -11,11 +11,19 @@ const PRESENCE_INTERVAL_MS = 1000 / PRESENCE_PER_SECOND;
 /** Everyone else on the document, with selections that fit its text. */
 export function peersOf(hub: Hub, except: string): Peer[] {
   const local = [...hub.sessions.values()].filter(({ id, live }) => live && id !== except);
-  return [...local.map((session) => peer(hub, session, session.presence)), ...[...hub.remotes.values()].map((remote) => peer(hub, remote, remote))];
+  return [
+    ...local.map((session) => peer(hub, session, session.presence)),
+    ...[...hub.remotes.values()].map((remote) => peer(hub, remote, remote)),
+  ];
 }
 
 /** The newest presence of a session wins; what comes faster than it may be told is held back. */
-export function setPresence(hub: Hub, session: Session, { version, selection, data }: PresenceUpdate, now: number): Effect[] {
+export function setPresence(
+  hub: Hub,
+  session: Session,
+  { version, selection, data }: PresenceUpdate,
+  now: number,
+): Effect[] {
   session.presence = { version, selection, data };
   session.presenceDue = true;
   return tellPresence(hub, session, now);
@@ -30,7 +38,9 @@ export function tellDuePresences(hub: Hub, now: number): Effect[] {
 export function settlePresences(hub: Hub): void {
   const { document } = hub;
   const settle = (presence: Presence): Presence =>
-    presence.version > document.version ? presence : { ...presence, version: document.version, selection: mapSelection(document, presence) };
+    presence.version > document.version
+      ? presence
+      : { ...presence, version: document.version, selection: mapSelection(document, presence) };
   for (const session of hub.sessions.values()) if (session.presence) session.presence = settle(session.presence);
   for (const [id, remote] of hub.remotes) hub.remotes.set(id, { ...remote, ...settle(remote) });
 }
@@ -70,7 +80,9 @@ export function dropGhosts(hub: Hub, now: number): Effect[] {
 
 /** Sends a frame to all live sessions but one. */
 export function toAll(hub: Hub, frame: frames.Frame, except: string | null = null): Effect[] {
-  const to = [...hub.sessions.values()].filter(({ id, live, lag }) => live && !lag && id !== except).map(({ id }) => id);
+  const to = [...hub.sessions.values()]
+    .filter(({ id, live, lag }) => live && !lag && id !== except)
+    .map(({ id }) => id);
   return to.length > 0 ? [{ type: 'send', to, frame }] : [];
 }
 
@@ -84,7 +96,11 @@ function tellPresence(hub: Hub, session: Session, now: number): Effect[] {
   return [...toAll(hub, frame, session.id), { type: 'tellPresence', session }];
 }
 
-function peer(hub: Hub, { clientId, userId, name }: Pick<Peer, 'clientId' | 'userId' | 'name'>, presence: Presence | null): Peer {
+function peer(
+  hub: Hub,
+  { clientId, userId, name }: Pick<Peer, 'clientId' | 'userId' | 'name'>,
+  presence: Presence | null,
+): Peer {
   const selection = presence && mapSelection(hub.document, presence);
   return { clientId, userId, name, selection, ...(presence?.data === undefined ? {} : { data: presence.data }) };
 }

@@ -39,12 +39,18 @@ export function pump(hub: Hub, source: Source, now: number): Effect[] {
     source.inbox.shift();
     effects.push(...settle(hub, source, { ...inbound, request }, verdict));
   }
-  if (!session && source.inbox.length === 0 && !hub.submissions.some((one) => one.source === source.id)) hub.sources.delete(source.id);
+  if (!session && source.inbox.length === 0 && !hub.submissions.some((one) => one.source === source.id))
+    hub.sources.delete(source.id);
   return effects;
 }
 
 /** Accepts a request or answers it. */
-export function settle(hub: Hub, source: Source, inbound: Inbound & { readonly request: EditRequest }, verdict: Exclude<Verdict, { type: 'wait' }>): Effect[] {
+function settle(
+  hub: Hub,
+  source: Source,
+  inbound: Inbound & { readonly request: EditRequest },
+  verdict: Exclude<Verdict, { type: 'wait' }>,
+): Effect[] {
   const { request, arrivedAt, turn } = inbound;
   if (verdict.type !== 'accept') return answer(hub, source, { request, turn }, verdict);
   const submission = { source: source.id, author: source.author, request, arrivedAt, turn, revs: [], abandoned: false };
@@ -55,7 +61,9 @@ export function settle(hub: Hub, source: Source, inbound: Inbound & { readonly r
 /** Puts a request's edits behind those that wait, under the revs that they have or get now. */
 export function accept(hub: Hub, submission: Submission, { drafts }: Extract<Verdict, { type: 'accept' }>): void {
   submission.revs = drafts.map((_, index) => submission.revs[index] ?? hub.newRev());
-  drafts.forEach((draft, index) => append(hub.document, draft, submission.author, submission.revs[index] ?? hub.newRev()));
+  drafts.forEach((draft, index) =>
+    append(hub.document, draft, submission.author, submission.revs[index] ?? hub.newRev()),
+  );
   hub.submissions.push(submission);
 }
 
@@ -66,7 +74,12 @@ type Asked = Pick<Inbound, 'turn'> & { readonly request: EditRequest };
 
 /** Tells a source what became of a request that was not accepted. */
 export function answer(hub: Hub, source: Source, asked: Asked, verdict: Answer): Effect[] {
-  const counted: Effect = { type: 'counted', result: resultOf(verdict), edits: Math.max(1, editIds(asked.request).length), since: null };
+  const counted: Effect = {
+    type: 'counted',
+    result: resultOf(verdict),
+    edits: Math.max(1, editIds(asked.request).length),
+    since: null,
+  };
   const session = hub.sessions.get(source.id);
   return [...(session ? answerSession(hub, session, asked, verdict) : answerCall(hub, source, verdict)), counted];
 }
@@ -137,7 +150,11 @@ function answerSession(hub: Hub, session: Session, asked: Asked, verdict: Answer
   const to = [session.id];
   switch (verdict.type) {
     case 'duplicate':
-      return verdict.edits.map(({ editId, version }) => ({ type: 'send', to, frame: frames.duplicateAck(editId, version) }));
+      return verdict.edits.map(({ editId, version }) => ({
+        type: 'send',
+        to,
+        frame: frames.duplicateAck(editId, version),
+      }));
     case 'refused':
       return [{ type: 'send', to, frame: frames.error(verdict.code, verdict.message, verdict.id) }];
     case 'stale':
@@ -157,19 +174,36 @@ function answerCall(hub: Hub, source: Source, verdict: Answer): Effect[] {
   const { version } = hub.document;
   switch (verdict.type) {
     case 'duplicate':
-      return [{ type: 'reply', request: source.id, outcome: { type: 'done', version: verdict.edits[0]?.version ?? version, duplicate: true } }];
+      return [
+        {
+          type: 'reply',
+          request: source.id,
+          outcome: { type: 'done', version: verdict.edits[0]?.version ?? version, duplicate: true },
+        },
+      ];
     case 'unchanged':
       return [{ type: 'reply', request: source.id, outcome: { type: 'done', version, duplicate: false } }];
     case 'stale':
       return [{ type: 'reply', request: source.id, outcome: { type: 'stale', version } }];
     case 'refused':
-      return [{ type: 'reply', request: source.id, outcome: { type: 'refused', code: verdict.code, message: verdict.message } }];
+      return [
+        {
+          type: 'reply',
+          request: source.id,
+          outcome: { type: 'refused', code: verdict.code, message: verdict.message },
+        },
+      ];
   }
 }
 
 export function unavailable(request: EditRequest): Extract<Verdict, { type: 'refused' }> {
   const id = editIds(request)[0] ?? null;
-  return { type: 'refused', code: 'unavailable', message: 'the edit could not be stored; send it again with the same id', id };
+  return {
+    type: 'refused',
+    code: 'unavailable',
+    message: 'the edit could not be stored; send it again with the same id',
+    id,
+  };
 }
 
 function resultOf(verdict: Answer): EditResult {

@@ -4,7 +4,11 @@ import type { KnownEdit } from '../engine/row.ts';
 
 /** What became of a commit of many documents. */
 export type CommitResult =
-  | { readonly type: 'committed'; readonly won: ReadonlySet<string>; readonly known: ReadonlyMap<string, readonly KnownEdit[]> }
+  | {
+      readonly type: 'committed';
+      readonly won: ReadonlySet<string>;
+      readonly known: ReadonlyMap<string, readonly KnownEdit[]>;
+    }
   | { readonly type: 'rejected'; readonly error: unknown }
   | { readonly type: 'failed'; readonly unknown: boolean; readonly error: unknown };
 
@@ -52,7 +56,10 @@ const COMMIT = `
   UNION ALL
   SELECT document_id, user_id::text, client_id, edit_id, version, base, payload FROM known`;
 
-type CommitRow = { readonly document_id: string; readonly user_id: string | null } & Pick<KnownEdit, 'version' | 'base' | 'payload'> & {
+type CommitRow = { readonly document_id: string; readonly user_id: string | null } & Pick<
+  KnownEdit,
+  'version' | 'base' | 'payload'
+> & {
     readonly client_id: string;
     readonly edit_id: string;
   };
@@ -70,7 +77,8 @@ export async function commit(pool: Pool, parts: readonly Part[]): Promise<Commit
       const { rows } = await client.query<CommitRow>({ name: 'commit', text: COMMIT, values: parameters(parts) });
       return resultOf(rows);
     } catch (error) {
-      if (sqlState(error) === null || isOutage(error)) broken ??= error instanceof Error ? error : new Error('commit failed');
+      if (sqlState(error) === null || isOutage(error))
+        broken ??= error instanceof Error ? error : new Error('commit failed');
       throw error;
     } finally {
       client.off('error', onError);

@@ -7,7 +7,8 @@ import { advance, type History, NO_HISTORY, type Step } from '../engine/undo.ts'
 import { type Head, LogError, NO_HEAD, requireContiguous, ROW_COLUMNS, rowOf, type StoredRow } from './rows.ts';
 
 /** Rows in memory of a document that is opened, beyond those since its snapshot. */
-const SNAPSHOT = 'SELECT version, rev, content FROM snapshots WHERE document_id = $1 AND version <= $2 ORDER BY version DESC LIMIT 1';
+const SNAPSHOT =
+  'SELECT version, rev, content FROM snapshots WHERE document_id = $1 AND version <= $2 ORDER BY version DESC LIMIT 1';
 
 /** The newest text of a document, from its newest snapshot and the log since. */
 export async function open(pool: Pool, documentId: string): Promise<Opened> {
@@ -15,13 +16,18 @@ export async function open(pool: Pool, documentId: string): Promise<Opened> {
     await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const head = await readHead(tx, documentId);
     const { text, rows } = await textAt(tx, documentId, head.version);
-    if ((rows.at(-1)?.rev ?? head.rev) !== head.rev) throw new LogError(`the head of ${documentId} is not that of its log`);
+    if ((rows.at(-1)?.rev ?? head.rev) !== head.rev)
+      throw new LogError(`the head of ${documentId} is not that of its log`);
     return { text, version: head.version, rev: head.rev, bytes: Buffer.byteLength(text.toString()), rows };
   });
 }
 
 /** The text of a version, or null where there is no such version. */
-export async function contentAt(pool: Pool, documentId: string, version: number | null): Promise<{ content: string; version: number } | null> {
+export async function contentAt(
+  pool: Pool,
+  documentId: string,
+  version: number | null,
+): Promise<{ content: string; version: number } | null> {
   return transaction(pool, async (tx) => {
     await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const head = await readHead(tx, documentId);
@@ -100,12 +106,17 @@ export async function appliedIds(
 }
 
 /** Heads of those documents that have one. */
-export async function heads(pool: Pool, documentIds: readonly string[]): Promise<ReadonlyMap<string, Head & { readonly updatedAt: Date }>> {
+export async function heads(
+  pool: Pool,
+  documentIds: readonly string[],
+): Promise<ReadonlyMap<string, Head & { readonly updatedAt: Date }>> {
   const { rows } = await pool.query<Head & { document_id: string; updated_at: Date }>(
     'SELECT document_id, version, rev, updated_at FROM heads WHERE document_id = ANY($1::uuid[])',
     [documentIds],
   );
-  return new Map(rows.map(({ document_id: id, version, rev, updated_at: updatedAt }) => [id, { version, rev, updatedAt }]));
+  return new Map(
+    rows.map(({ document_id: id, version, rev, updated_at: updatedAt }) => [id, { version, rev, updatedAt }]),
+  );
 }
 
 /** Newest first, from below `before`. */
@@ -128,13 +139,18 @@ async function readHead(db: Queryable, documentId: string): Promise<Head> {
 }
 
 /** The text of a version, and the rows between the snapshot that it was built from and it. */
-async function textAt(db: Queryable, documentId: string, version: number): Promise<{ text: Text; rows: readonly Row[] }> {
+async function textAt(
+  db: Queryable,
+  documentId: string,
+  version: number,
+): Promise<{ text: Text; rows: readonly Row[] }> {
   const snapshots = await db.query<{ version: number; rev: string; content: string }>(SNAPSHOT, [documentId, version]);
   const snapshot = snapshots.rows[0] ?? { version: 0, rev: REV_OF_NOTHING, content: '' };
   const found = await readRows(db, documentId, snapshot.version, version);
   const rows = found.filter((row) => row.version > snapshot.version);
   requireContiguous(rows, snapshot.version);
-  if (rows.length !== version - snapshot.version) throw new LogError(`the log of ${documentId} ends before version ${version}`);
+  if (rows.length !== version - snapshot.version)
+    throw new LogError(`the log of ${documentId} ends before version ${version}`);
   const base = found.find((row) => row.version === snapshot.version);
   if (base && base.rev !== snapshot.rev) throw new LogError(`a snapshot of ${documentId} belongs to another history`);
   return { text: rows.reduce((text, { changes }) => changes.apply(text), textOf(snapshot.content)), rows };

@@ -21,7 +21,11 @@ export async function saveSnapshot(
  * Emits `document.changed` for those of the documents whose last one is old enough, and answers which documents have nothing left
  * to announce. Several replicas may ask at once: the row of `announcements` decides who emits.
  */
-export async function announce(pool: Pool, documentIds: readonly string[], intervalMs: number): Promise<ReadonlySet<string>> {
+export async function announce(
+  pool: Pool,
+  documentIds: readonly string[],
+  intervalMs: number,
+): Promise<ReadonlySet<string>> {
   return transaction(pool, async (tx) => {
     const { rows } = await tx.query<{ document_id: string; version: number; updated_at: Date }>(
       `WITH due AS (
@@ -37,7 +41,10 @@ export async function announce(pool: Pool, documentIds: readonly string[], inter
     for (const { document_id: documentId, version, updated_at: updatedAt } of rows) {
       const data = { documentId, version, updatedAt: updatedAt.toISOString() };
       const source = '/collabeditor/realtime';
-      await appendEvent(tx, makeEvent({ id: randomUUID(), time: new Date(), type: 'document.changed', source, subject: documentId, data }));
+      await appendEvent(
+        tx,
+        makeEvent({ id: randomUUID(), time: new Date(), type: 'document.changed', source, subject: documentId, data }),
+      );
     }
     const settled = await tx.query<{ document_id: string }>(
       `SELECT a.document_id FROM announcements a JOIN heads h USING (document_id)

@@ -5,14 +5,7 @@ import type { Author, EditRequest } from './evaluate.ts';
 import { editIds } from './evaluate.ts';
 import * as frames from './frames.ts';
 import type { Effect, Hub, HubEvent, Inbound, Joining, PresenceUpdate, RemotePeer, Session } from './hub-state.ts';
-import {
-  dropGhosts,
-  setRemotePeers,
-  setRemotePresence,
-  settlePresences,
-  tellDuePresences,
-  toAll,
-} from './peers.ts';
+import { dropGhosts, setRemotePeers, setRemotePresence, settlePresences, tellDuePresences, toAll } from './peers.ts';
 import { editKey } from './row.ts';
 import { pump, pumpAll, readHead, resync } from './submit.ts';
 import { cut, welcome } from './welcome.ts';

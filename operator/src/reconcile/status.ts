@@ -22,6 +22,8 @@ export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
     status: after,
   });
   ports.cluster.wrote(written);
+  // Paused means that nothing but the status is written; an Event is an object too.
+  if (turn.resource.spec.paused) return after;
   announce(turn.raw, before, after, ports);
   if (before === undefined) tellUnverified(turn, ports);
   return after;

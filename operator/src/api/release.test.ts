@@ -67,6 +67,7 @@ describe('a spec', () => {
 
   it('[OA11] lists the fields that have no effect yet', () => {
     const spec = {
+      auth: { signingKeyRotation: '24h' },
       backup: { schedule: '@daily', destination: { bucket: 'x' } },
       restore: { from: 'x' },
       postgres: { cloudNativePG: {} },
@@ -74,6 +75,7 @@ describe('a spec', () => {
       observability: { metrics: { type: 'Managed' }, logs: 'Managed', dashboards: 'Managed' },
     };
     expect(unsupportedFields(sample(spec).spec)).toEqual([
+      'spec.auth.signingKeyRotation',
       'spec.backup',
       'spec.restore',
       'spec.postgres.cloudNativePG',

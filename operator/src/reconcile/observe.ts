@@ -104,7 +104,7 @@ function hostProblem(resource: CollabEditor, cluster: Cluster): Problem[] {
   const older = cluster
     .resources()
     .filter(({ metadata }) => metadata.uid !== resource.metadata.uid && metadata.deletionTimestamp === undefined)
-    .filter((other) => placeOf(other) === place && isBefore(other.metadata, resource.metadata))
+    .filter((other) => placeOf(other) === place && isBefore(other, resource))
     .map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
   if (older.length === 0) return [];
   const message = `CollabEditor ${older.toSorted()[0] ?? ''} is served at the same place already (${place}); set spec.exposure.host.`;
@@ -123,9 +123,17 @@ function placeOf(resource: object): string | undefined {
     .join(', ')}, ${host}`;
 }
 
-function isBefore(a: KubeObject['metadata'], b: CollabEditor['metadata']): boolean {
-  const [at, bt] = [a.creationTimestamp ?? '', b.creationTimestamp ?? ''];
-  return at === bt ? (a.uid ?? '') < (b.uid ?? '') : at < bt;
+/** By age; times count whole seconds, so of two of one second the one that is served already keeps its place. */
+function isBefore(a: Pick<KubeObject, 'metadata'>, b: Pick<KubeObject, 'metadata'>): boolean {
+  return rankOf(a) < rankOf(b);
+}
+
+function rankOf(resource: Pick<KubeObject, 'metadata'>): string {
+  const { creationTimestamp = '', uid = '' } = resource.metadata;
+  const isServed = listAt(resource, 'status', 'conditions').some(
+    (condition) => textAt(condition, 'type') === 'Exposed' && textAt(condition, 'status') === 'True',
+  );
+  return `${creationTimestamp} ${isServed ? 0 : 1} ${uid}`;
 }
 
 function factsOf(

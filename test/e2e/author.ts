@@ -3,6 +3,9 @@ import { PlainSession, type SessionOptions } from './plain-session.ts';
 import type { Acknowledged, Edit } from './model.ts';
 import { until } from './wait.ts';
 
+/** Errors after which the same frame may be sent again: storage away, or more than 200 frames a second. */
+const again = new Set(['unavailable', 'rate_limited']);
+
 export interface AuthorOptions extends SessionOptions {
   readonly author: string;
 }
@@ -60,8 +63,8 @@ export class Author {
           await this.#reconnect();
           break;
         case 'error':
-          if (outcome.code !== 'unavailable') throw new Error(`edit ${id} was refused: ${outcome.code}`);
-          await delay(100); // the service asks to send it again
+          if (!again.has(outcome.code)) throw new Error(`edit ${id} was refused: ${outcome.code}`);
+          await delay(250);
           break;
       }
     }

@@ -108,7 +108,10 @@ export class PlainSession {
         this.#settle(frame.id, { kind: 'out_of_sync' });
         return;
       case 'error':
-        this.#settle(frame.id, { kind: 'error', code: frame.code ?? '' });
+        // A frame over the rate is refused unread, so its error has no id: it is about whatever waits.
+        for (const id of frame.id === undefined ? [...this.#waiting.keys()] : [frame.id]) {
+          this.#settle(id, { kind: 'error', code: frame.code ?? '' });
+        }
         return;
       default: // presence, peers, role: nothing that moves the text
     }

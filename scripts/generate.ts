@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asyncApi, openApi } from '@collabeditor/contracts';
 import { generatedFiles } from '../operator/src/api/generate.ts';
+import { dashboardFiles } from '../operator/src/observability/dashboards/generate.ts';
 import { contractPage } from './promises.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -13,6 +14,7 @@ const files = [
   { path: 'packages/contracts/openapi.json', content: json(openApi(version)) },
   { path: 'packages/contracts/asyncapi.json', content: json(asyncApi(version)) },
   ...generatedFiles(),
+  ...dashboardFiles(),
   { path: 'docs/contract.md', content: contractPage() },
 ];
 

@@ -49,6 +49,9 @@ const kubernetesPrograms = [
 
 const versionPackage = 'k8s.io/component-base/version';
 
+/** Parts that only go into images, which only those build who want the image. */
+const imageParts = ['prometheus', 'loki', 'collector'];
+
 /** All parts, in the order of a whole build: what others wait for comes first. */
 export const parts: readonly Part[] = [
   {
@@ -104,10 +107,24 @@ export const parts: readonly Part[] = [
       tags: 'remove_all_sd,enable_kubernetes_sd',
     },
   },
+  {
+    name: 'loki',
+    recipe: {
+      kind: 'module',
+      folder: join(room, 'go', 'loki'),
+      package: 'github.com/grafana/loki/v3/cmd/loki',
+      program: 'loki',
+      ldflags: '-X github.com/grafana/loki/v3/pkg/util/build.Version=3.7.8',
+    },
+  },
+  {
+    name: 'collector',
+    recipe: { kind: 'module', folder: join(room, 'go', 'collector'), package: '.', program: 'otelcol-contrib' },
+  },
 ];
 
-/** The parts that a running node needs. Prometheus only goes into an image. */
-export const nodeParts = parts.map((part) => part.name).filter((name) => name !== 'prometheus');
+/** The parts that a running node needs. */
+export const nodeParts = parts.map((part) => part.name).filter((name) => !imageParts.includes(name));
 
 /** The part of a name. */
 export function partNamed(name: string): Part {

@@ -19,6 +19,8 @@ export interface AlertingRule {
     readonly summary: string;
     readonly description: string;
     readonly runbook_url: string;
+    /** Uid of a dashboard of `config/dashboards`. */
+    readonly dashboard: string;
   };
 }
 

@@ -100,7 +100,7 @@ export function createTextService(client: PeerClient, log: Logger): TextService 
           ]),
         );
       } catch (error) {
-        log.debug({ err: error }, 'the versions last heard of are shown');
+        log.debug({ event: 'versions_outdated', err: error }, 'The versions last heard of are shown');
         return new Map();
       }
     },

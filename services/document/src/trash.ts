@@ -21,7 +21,7 @@ async function emptyTrash(context: Context, log: Logger): Promise<number> {
     try {
       if (await deleteForGood(context, id, before)) gone++;
     } catch (err) {
-      log.warn({ err }, 'a document could not leave the trash; it is tried again');
+      log.warn({ event: 'trash_document_kept', err }, 'A document could not leave the trash and is tried again');
     }
   }
   return gone;
@@ -43,11 +43,11 @@ export function startSweeping(context: Context, options: { intervalMs: number; l
     while (!stopping.signal.aborted) {
       try {
         const gone = await emptyTrash(context, options.log);
-        if (gone > 0) options.log.info({ gone }, 'documents left the trash for good');
+        if (gone > 0) options.log.info({ event: 'trash_emptied', gone }, 'Documents left the trash for good');
         await deleteExpiredInvitations(context.db, context.now());
         await deleteOldKeys(context.db, new Date(context.now().getTime() - dayMs));
       } catch (err) {
-        options.log.warn({ err }, 'the trash could not be emptied; it is tried again');
+        options.log.warn({ event: 'trash_not_emptied', err }, 'The trash could not be emptied and is tried again');
       }
       await delay(options.intervalMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
     }

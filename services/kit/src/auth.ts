@@ -110,7 +110,9 @@ function localKeys(current: () => JsonWebKeySet): KeyLookup {
 /** The set that the user service publishes: read at start, when it is old, and for an unknown key. The last one is kept. */
 function remoteKeys({ jwksUrl, log }: VerifierOptions, clock: Clock, stopped: AbortSignal): KeyLookup {
   if (jwksUrl === undefined) throw new Error('a verifier needs keys or jwksUrl');
-  const report = atMostEvery(10_000, (err) => log.warn({ err }, 'the key set could not be read'));
+  const report = atMostEvery(10_000, (err) =>
+    log.warn({ event: 'key_set_unreadable', err }, 'The key set could not be read'),
+  );
   let keys: Map<string, CryptoKey> | undefined;
   let readAt = -Infinity;
   let triedAt = -Infinity;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ChannelModel, connect } from 'amqplib';
 import { atMostEvery, type Logger } from './log.ts';
+import { watchStore } from './outage.ts';
 import {
   type ConsumeOptions,
   type ExclusiveOptions,
@@ -8,7 +9,9 @@ import {
   runConsumer,
   runExclusiveConsumer,
 } from './consumer.ts';
+import { isError } from './problem.ts';
 import { createPublisher, type PublishOptions } from './publisher.ts';
+import { type SpanOptions, withSpan } from './trace.ts';
 
 export interface BrokerOptions {
   readonly url: string;
@@ -20,6 +23,7 @@ export interface BrokerOptions {
 
 /** One connection, made in the background and made anew when it breaks; consumers come back with it. */
 export interface Broker extends AsyncDisposable {
+  /** Whether a message would be taken now. */
   connected(): boolean;
   /** Resolves when the broker has taken the message over; rejects when it did not or can't say. An empty exchange takes a queue's name as key. */
   publishConfirmed(
@@ -44,7 +48,9 @@ export function createBroker(options: BrokerOptions): Broker {
   const publisher = createPublisher();
   const running = new Set<Promise<void>>();
   let connection: ChannelModel | undefined;
-  const reportTask = atMostEvery(10_000, (err) => log.warn({ err }, 'a channel to the broker broke'));
+  const reportTask = atMostEvery(10_000, (err) =>
+    log.warn({ event: 'channel_broken', err }, 'A channel to the broker broke and is made anew'),
+  );
 
   const start = (task: Task, on: ChannelModel): void => {
     const run = keepRunning(task, on).finally(() => running.delete(run));
@@ -74,9 +80,11 @@ export function createBroker(options: BrokerOptions): Broker {
   });
 
   return {
-    connected: () => connection !== undefined,
+    connected: () => connection !== undefined && publisher.isOpen(),
     publishConfirmed: (exchange, key, message, publishOptions) =>
-      publisher.publish(exchange, key, message, publishOptions),
+      withSpan(publication(exchange, key, publishOptions), () =>
+        publisher.publish(exchange, key, message, publishOptions),
+      ),
     consume: (consumeOptions, handler) =>
       add((on, signal) => runConsumer(on, consumeOptions, handler, { log, signal })),
     consumeExclusive: (exclusiveOptions, handler) =>
@@ -98,7 +106,7 @@ async function stayConnected(
   signal: AbortSignal,
   changed: (connection: ChannelModel | undefined) => void,
 ): Promise<void> {
-  const report = atMostEvery(10_000, (err) => options.log.warn({ err }, 'the broker is away'));
+  const watch = watchStore(options.log, 'broker');
   const stopped = (): boolean => signal.aborted;
   for (let wait = 100; !stopped(); wait = Math.min(wait * 2, 5_000)) {
     try {
@@ -111,7 +119,7 @@ async function stayConnected(
       const closed = new Promise<unknown>((resolve) => {
         connection.once('close', resolve);
         // 'close' follows; without a listener the process would end.
-        connection.on('error', report);
+        connection.on('error', watch.failed);
       });
       if (stopped()) {
         await connection.close();
@@ -119,14 +127,33 @@ async function stayConnected(
       }
       wait = 100;
       changed(connection);
-      options.log.debug('connected to the broker');
-      await closed;
+      watch.works();
+      options.log.debug({ event: 'broker_connected' }, 'Connected to the broker');
+      const reason = await closed;
       changed(undefined);
+      if (!stopped()) watch.failed(isError(reason) ? reason : new Error('the broker closed the connection'));
     } catch (error) {
-      report(error);
+      watch.failed(error);
     }
     await delay(wait * (0.75 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => undefined);
   }
+}
+
+function publication(exchange: string, key: string, options: PublishOptions | undefined): SpanOptions {
+  // Without an exchange the key is the name of a queue, of which there are few.
+  const destination = exchange === '' ? key : exchange;
+  return {
+    name: `publish ${destination}`,
+    kind: 'producer',
+    attributes: {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.type': 'send',
+      'messaging.operation.name': 'publish',
+      'messaging.destination.name': destination,
+      'messaging.rabbitmq.destination.routing_key': key,
+      ...(options?.messageId === undefined ? {} : { 'messaging.message.id': options.messageId }),
+    },
+  };
 }
 
 function withHeartbeat(url: string): string {

@@ -153,6 +153,33 @@ export function token(): Field<string> {
   });
 }
 
+/** A number from 0 to 1. */
+export function ratio(options: { default: number }): Field<number> {
+  return field(options.default, (raw) => {
+    const value = Number(raw);
+    if (!/^\d*\.?\d+$/.test(raw) || value > 1) throw new Error(`must be a number from 0 to 1, not "${raw}"`);
+    return value;
+  });
+}
+
+/** `name=value,name=value`, values percent-encoded. No value shows in the problem: headers hold credentials. */
+export function pairs(): Field<Readonly<Record<string, string>>> {
+  return field<Readonly<Record<string, string>>>({}, (raw) => {
+    const items = raw.split(',').filter((item) => item.trim() !== '');
+    return Object.fromEntries(items.map(pair));
+  });
+}
+
+function pair(item: string, index: number): readonly [string, string] {
+  const [, name, value] = /^\s*([\w.!#$%&'*+^`|~-]+)\s*=\s*(.*?)\s*$/.exec(item) ?? [];
+  try {
+    if (name !== undefined && value !== undefined) return [name, decodeURIComponent(value)];
+  } catch {
+    // Told below.
+  }
+  throw new Error(`must be name=value,name=value with percent-encoded values; item ${index + 1} is not`);
+}
+
 const port = (fallback: number) => integer({ min: 0, max: 65_535, default: fallback });
 const origin = /^(\*|https?:\/\/[^\s/]+)$/;
 
@@ -166,9 +193,37 @@ const logFields = {
   POD_NAME: text({ default: hostname() }),
 };
 
+const collector = () => optional(url({ protocols: ['http', 'https'] }));
+
+/** Traces, by the names that OpenTelemetry gives them. Without an endpoint there are none. */
+const traceFields = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs(),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: pairs(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: choice(['http/json'], { default: 'http/json' }),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: choice(['http/json'], { default: 'http/json' }),
+  OTEL_SDK_DISABLED: choice(['true', 'false'], { default: 'false' }),
+  OTEL_SERVICE_NAME: optional(text()),
+  OTEL_RESOURCE_ATTRIBUTES: pairs(),
+  OTEL_TRACES_SAMPLER: choice(
+    [
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ],
+    { default: 'parentbased_traceidratio' },
+  ),
+  OTEL_TRACES_SAMPLER_ARG: ratio({ default: 0.1 }),
+};
+
 /** Read by every service; `create` finds them in its configuration beside the service's own. */
 export const baseFields = {
   ...logFields,
+  ...traceFields,
   ...databaseFields,
   HOST: text({ default: '0.0.0.0' }),
   PORT: port(8080),
@@ -195,4 +250,5 @@ export const webFields = {
   ALLOWED_ORIGINS: list({ default: [], pattern: origin }),
 };
 
+export type TraceConfig = ConfigOf<typeof traceFields>;
 export type BaseConfig = ConfigOf<typeof baseFields>;

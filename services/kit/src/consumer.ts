@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type AnyEvent, EXCHANGE, parseEvent } from '@collabeditor/contracts';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Logger } from './log.ts';
-import { withTrace } from './trace.ts';
+import { type SpanOptions, withSpan, withTrace } from './trace.ts';
 
 /** `ack`: done. `retry`: later again, nothing is lost. `reject`: never again (to the dead letters where the queue has them). */
 export type Verdict = 'ack' | 'retry' | 'reject';
@@ -46,7 +46,7 @@ export async function runConsumer(
       await channel.prefetch(options.prefetch);
       return (await channel.consume(options.queue, deliver)).consumerTag;
     },
-    (message) => judge(message, handler, surroundings.log, options.otherwise),
+    (message) => judge(message, options.queue, { ...surroundings, handler, otherwise: options.otherwise }),
   );
 }
 
@@ -69,7 +69,7 @@ export async function runExclusiveConsumer(
       options.onConnected?.();
       return consumerTag;
     },
-    (message) => judge(message, handler, surroundings.log, undefined),
+    (message) => judge(message, options.prefix, { ...surroundings, handler, otherwise: undefined }),
   );
 }
 
@@ -88,7 +88,7 @@ async function serve(
   };
   channel.once('close', end);
   channel.on('error', (err) => {
-    log.warn({ err }, 'a consumer was cut off');
+    log.warn({ event: 'consumer_cut_off', err }, 'A consumer was cut off and comes back on a new channel');
     end();
   });
   const busy = new Set<Promise<void>>();
@@ -126,29 +126,62 @@ async function serve(
   }
 }
 
-async function judge(
-  message: ConsumeMessage,
-  handler: Handler,
-  log: Logger,
-  otherwise: ConsumeOptions['otherwise'],
-): Promise<Verdict> {
+interface Judging extends Surroundings {
+  readonly handler: Handler;
+  readonly otherwise: ConsumeOptions['otherwise'];
+}
+
+/** `source` names the queue, or what all queues of its kind begin with. */
+async function judge(message: ConsumeMessage, source: string, judging: Judging): Promise<Verdict> {
   const event = parseEvent(message.content.toString('utf8'));
+  // The header tells the last hop, the event where it began.
+  const headers = { ...event, ...message.properties.headers };
+  return withTrace(headers, () =>
+    withSpan(processing(message, event, source), async (span) => {
+      const verdict = await judgeEvent(message, event, judging);
+      span.set({ 'collab.verdict': verdict });
+      return verdict;
+    }),
+  );
+}
+
+async function judgeEvent(
+  message: ConsumeMessage,
+  event: AnyEvent | null,
+  { log, handler, otherwise }: Judging,
+): Promise<Verdict> {
   if (event === null && !otherwise) {
-    log.warn({ routingKey: message.fields.routingKey }, 'a message that is no event was rejected');
+    const { routingKey } = message.fields;
+    log.warn({ event: 'message_rejected', routingKey }, 'A message that is no event was rejected');
     return 'reject';
   }
-  return withTrace(event?.traceparent, async () => {
-    try {
-      if (event) return await handler(event, message);
-      return otherwise ? await otherwise(message) : 'reject';
-    } catch (err) {
-      log.error(
-        { err, eventId: event?.id, eventType: event?.type },
-        'an event could not be handled; it is tried again',
-      );
-      return 'retry';
-    }
-  });
+  try {
+    if (event) return await handler(event, message);
+    return otherwise ? await otherwise(message) : 'reject';
+  } catch (err) {
+    log.error(
+      { event: 'event_failed', err, eventId: event?.id, eventType: event?.type },
+      'An event could not be handled and is tried again',
+    );
+    return 'retry';
+  }
+}
+
+function processing(message: ConsumeMessage, event: AnyEvent | null, source: string): SpanOptions {
+  return {
+    name: `process ${source}`,
+    kind: 'consumer',
+    attributes: {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.type': 'process',
+      'messaging.operation.name': 'process',
+      'messaging.destination.name': source,
+      ...(event === null
+        ? {}
+        : { 'messaging.rabbitmq.destination.routing_key': event.type, 'messaging.message.id': event.id }),
+      'messaging.message.body.size': message.content.length,
+    },
+  };
 }
 
 async function pause(failures: number, signal: AbortSignal): Promise<void> {

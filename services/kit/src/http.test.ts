@@ -278,7 +278,14 @@ it('[KI40] logs the trace of a request, and never its query', async () => {
   };
   await call(`/things/${id}?token=secret-value`, { headers });
   const line = JSON.parse(lines.at(-1) ?? '{}') as Record<string, unknown>;
-  expect(line).toMatchObject({ level: 'debug', msg: 'request', service: 'test', traceId: 'a'.repeat(32), status: 200 });
+  expect(line).toMatchObject({
+    level: 'debug',
+    msg: 'A request was answered',
+    event: 'request_answered',
+    service: 'test',
+    traceId: 'a'.repeat(32),
+    status: 200,
+  });
   expect(new Date(String(line['time'])).getTime()).not.toBeNaN();
   expect(lines.join()).not.toContain('secret-value');
 });

@@ -4,11 +4,11 @@ import { Histogram, type Registry } from 'prom-client';
 import { bearer, type Caller, unauthenticated, type Verifier } from './auth.ts';
 import { cors } from './cors.ts';
 import { etagOf, namesEtag } from './etag.ts';
-import type { Logger } from './log.ts';
+import { atMostPerSecond, type Logger } from './log.ts';
 import type { PeerCheck } from './peer.ts';
 import { isError, isOutage, Problem, unavailable } from './problem.ts';
 import type { Mounted, Reply } from './route.ts';
-import { withTrace } from './trace.ts';
+import { inTrace, type OpenSpan, openSpan, type SpanOptions, withTrace } from './trace.ts';
 
 export interface HttpOptions {
   readonly routes: readonly Mounted[];
@@ -127,8 +127,9 @@ function answerError(log: Logger) {
   // Express tells an error handler by its four parameters.
   return (error: unknown, _request: Request, response: Response, _next: NextFunction): void => {
     const problem = toProblem(error);
-    if (problem.code === 'internal') log.error({ err: error }, 'a request failed');
-    else if (problem.status === 503) log.debug({ err: error }, 'a request could not be served');
+    if (problem.code === 'internal') log.error({ event: 'request_failed', err: error }, 'A request failed');
+    else if (problem.status === 503)
+      log.debug({ event: 'request_not_served', err: error }, 'A request could not be served for the moment');
     if (response.headersSent) return void response.destroy();
     response
       .status(problem.status)
@@ -175,30 +176,56 @@ function labelled(path: string): RequestHandler {
   };
 }
 
+/** Lines of failed requests a second; in an outage every request is one, and the metrics count them all. */
+const FAILURES_TOLD = 10;
+
 /** Times each request under its trace; the query is left out of the line, since it may hold a token. */
 function observe({ metrics, log }: HttpOptions): RequestHandler {
   const duration = requestDuration(metrics);
+  const mayTell = atMostPerSecond(FAILURES_TOLD);
+  const observed = (span: OpenSpan, request: Request, response: Response): void => {
+    const end = duration.startTimer();
+    const begun = performance.now();
+    const closed = (): void => {
+      const { route } = locals(response);
+      const status = response.statusCode;
+      const method = methodLabel(request.method);
+      const labels = { method, route: route ?? 'unmatched', status };
+      end(labels);
+      const ms = Math.round(performance.now() - begun);
+      const line = { event: 'request_answered', ...labels, path: request.path, ms } as const;
+      if (status >= 500 && mayTell()) log.warn(line, 'A request was answered');
+      else log.debug(line, 'A request was answered');
+      endSpan(span, method, route, status);
+    };
+    response.once('close', inTrace(closed));
+  };
   return (request, response, next) => {
-    const traceparent = request.headers['traceparent'];
-    withTrace(typeof traceparent === 'string' ? traceparent : undefined, () => {
-      const end = duration.startTimer();
-      const begun = performance.now();
-      response.once('close', () => {
-        const route = locals(response).route ?? 'unmatched';
-        const status = response.statusCode;
-        end({ method: methodLabel(request.method), route, status });
-        const line = {
-          method: request.method,
-          path: request.path,
-          route,
-          status,
-          ms: Math.round(performance.now() - begun),
-        };
-        if (status >= 500) log.info(line, 'request');
-        else log.debug(line, 'request');
+    withTrace(request.headers, () => {
+      const span = openSpan(requestSpan(request));
+      span.run(() => {
+        observed(span, request, response);
+        next();
       });
-      next();
     });
+  };
+}
+
+function endSpan(span: OpenSpan, method: string, route: string | undefined, status: number): void {
+  if (route !== undefined) {
+    span.rename(`${method} ${route}`);
+    span.set({ 'http.route': route });
+  }
+  span.set({ 'http.response.status_code': status });
+  if (status >= 500) span.fail(String(status));
+  span.end();
+}
+
+function requestSpan({ method, protocol }: Request): SpanOptions {
+  return {
+    name: methodLabel(method),
+    kind: 'server',
+    attributes: { 'http.request.method': methodLabel(method), 'url.scheme': protocol === 'https' ? 'https' : 'http' },
   };
 }
 

@@ -34,7 +34,7 @@ export {
 export type { ConsumeOptions, ExclusiveOptions, Handler, Verdict } from './consumer.ts';
 export { etagOf, namesEtag, requireMatch } from './etag.ts';
 export { createHttpApp, type HttpOptions } from './http.ts';
-export { atMostEvery, createLogger, type Logger } from './log.ts';
+export { atMostEvery, createLogger, type LogFields, type Logger } from './log.ts';
 export { appendEvent, type RelayOptions, startRelay } from './outbox.ts';
 export { acceptPeers, createPeerClient, type PeerAnswer, type PeerCheck, type PeerClient, shaped } from './peer.ts';
 export {
@@ -54,4 +54,16 @@ export { createRedis, type Redis } from './redis.ts';
 export { handle, type Mounted, type Reply, reply, type RouteRequest } from './route.ts';
 export { type Environment, migrate, run, type ServiceDefinition, startService } from './run.ts';
 export type { App, Health, Runtime, StartedService } from './service.ts';
-export { currentTraceId, currentTraceparent, withTrace } from './trace.ts';
+export {
+  type Attributes,
+  currentTraceId,
+  currentTraceparent,
+  inTrace,
+  openSpan,
+  type OpenSpan,
+  type Span,
+  type SpanOptions,
+  withoutTrace,
+  withSpan,
+  withTrace,
+} from './trace.ts';

@@ -13,13 +13,14 @@ it('[KI40] masks tokens, passwords and bodies, and takes only the safe parts of 
   const log = createLogger({ service: 's', pod: 'p', level: 'info', destination });
   log.info(
     {
+      event: 'a',
       token: 'secret-1',
       headers: { authorization: 'secret-2', 'x-service-token': 'secret-3' },
       user: { password: 'secret-4' },
     },
-    'x',
+    'X',
   );
-  log.error({ err: Object.assign(new Error('broken'), { detail: 'secret-5', code: '23505' }) }, 'y');
+  log.error({ event: 'b', err: Object.assign(new Error('broken'), { detail: 'secret-5', code: '23505' }) }, 'Y');
   expect(out).not.toContain('secret');
   expect(out).toContain('"code":"23505"');
 });

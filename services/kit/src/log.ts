@@ -1,8 +1,26 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
-import { isError } from './problem.ts';
+import { type DestinationStream, pino } from 'pino';
+import { onOneLine, safeFields } from './log-fields.ts';
+import { standardOutput } from './log-output.ts';
 import { currentTraceId } from './trace.ts';
 
-export type { Logger } from 'pino';
+/** `event` is what machines go by: snake_case, stable, one per message. Everything that varies is a field, never a part of the message. */
+export interface LogFields {
+  readonly event: Lowercase<string>;
+  readonly [field: string]: unknown;
+}
+
+/** A sentence for people, beginning with a capital. The type refuses a template with variable parts. */
+export type LogMessage = Capitalize<string>;
+type Write = (fields: LogFields, msg: LogMessage) => void;
+
+/** Levels: `warn` and above want somebody's eyes, `info` is at most a few lines a minute, `debug` may be one a request. */
+export interface Logger {
+  readonly debug: Write;
+  readonly info: Write;
+  readonly warn: Write;
+  readonly error: Write;
+  readonly fatal: Write;
+}
 
 export interface LogOptions {
   readonly service: string;
@@ -12,51 +30,38 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Fields that could hold a secret, at the top and one level down. */
-const secret = [
-  'authorization',
-  'password',
-  'token',
-  'accessToken',
-  'refreshToken',
-  'serviceToken',
-  'x-service-token',
-  'body',
-  'content',
-  'text',
-];
-const redact = secret.flatMap((name) => [`["${name}"]`, `*["${name}"]`]);
-
-/** One JSON object a line: `time`, `level`, `msg`, `service`, `pod`, and `traceId` inside a traced request or event. */
+/** One JSON object a line: `time`, `level`, `msg`, `event`, `service`, `pod`, and `traceId` inside a traced request or event. */
 export function createLogger(options: LogOptions): Logger {
-  return pino(
+  const destination =
+    options.destination ??
+    standardOutput((lines) =>
+      logger.warn({ event: 'log_lines_dropped', lines }, 'Log lines were dropped because nobody read them'),
+    );
+  const log = pino(
     {
       level: options.level,
       base: { service: options.service, pod: options.pod },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: safeFields },
       mixin: () => {
         const traceId = currentTraceId();
         return traceId === undefined ? {} : { traceId };
       },
-      serializers: { err: describeError },
-      redact: { paths: redact, censor: '[redacted]' },
     },
-    options.destination ?? pino.destination({ dest: 1, sync: true }),
+    { write: (line) => destination.write(onOneLine(line)) },
   );
-}
-
-/** Only what is known to be free of values: drivers attach rows and parameters to their errors. */
-function describeError(error: unknown): Record<string, unknown> {
-  if (!isError(error)) return { message: String(error) };
-  const inner = 'errors' in error && Array.isArray(error.errors) ? error.errors.map(String).join('; ') : '';
-  return {
-    type: error.name,
-    message: error.message || inner,
-    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
-    stack: error.stack,
-    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  const writer =
+    (level: keyof Logger): Write =>
+    (fields, msg) =>
+      log[level](fields, msg);
+  const logger: Logger = {
+    debug: writer('debug'),
+    info: writer('info'),
+    warn: writer('warn'),
+    error: writer('error'),
+    fatal: writer('fatal'),
   };
+  return logger;
 }
 
 /** Lets one line of a kind through per interval: an outage is one fact, not a line per attempt. */
@@ -67,5 +72,16 @@ export function atMostEvery(intervalMs: number, write: (error: unknown) => void)
     if (now - last < intervalMs) return;
     last = now;
     write(error);
+  };
+}
+
+/** Answers whether one more line of a kind may be written in this second. */
+export function atMostPerSecond(limit: number): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const now = Math.floor(performance.now() / 1_000);
+    if (now !== second) [second, count] = [now, 0];
+    return ++count <= limit;
   };
 }

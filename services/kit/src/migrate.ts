@@ -34,7 +34,7 @@ export async function migrateSchema(options: MigrationOptions): Promise<void> {
     await prepare(client, options.schema);
     for (const migration of await pending(client, migrations)) {
       await apply(client, migration);
-      options.log.info({ migration: migration.name }, 'migration applied');
+      options.log.info({ event: 'migration_applied', migration: migration.name }, 'A migration was applied');
     }
     if (options.appRole !== undefined) await grant(client, options.schema, options.appRole);
   } finally {
@@ -60,14 +60,16 @@ async function connect(options: MigrationOptions): Promise<pg.Client> {
       connectionTimeoutMillis: 5_000,
       application_name: `collab-migrate-${options.schema}`,
     });
-    client.on('error', (err) => options.log.warn({ err }, 'the database connection broke'));
+    client.on('error', (err) =>
+      options.log.warn({ event: 'migration_connection_broken', err }, 'The connection of the migration broke'),
+    );
     try {
       await client.connect();
       return client;
     } catch (error) {
       await client.end().catch(() => undefined);
       if (!isOutage(error) || Date.now() > deadline) throw error;
-      options.log.info({ err: error }, 'waiting for the database');
+      options.log.info({ event: 'database_awaited', err: error }, 'Waiting for the database');
       await delay(Math.min(1_000, Math.max(1, deadline - Date.now())));
     }
   }

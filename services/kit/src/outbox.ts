@@ -6,6 +6,7 @@ import type { Broker } from './broker.ts';
 import { atMostEvery, type Logger } from './log.ts';
 import type { Pool, Tx } from './postgres.ts';
 import { isError } from './problem.ts';
+import { traceHeaders, withTrace } from './trace.ts';
 
 /**
  * Writes an event in the transaction of the change that it tells of.
@@ -17,7 +18,8 @@ export async function appendEvent(tx: Tx, event: CloudEvent | AnyEvent): Promise
      INSERT INTO outbox (id, ordering_key, type, event)
      SELECT $1::uuid, $2::text, $3, $4 FROM locked
      RETURNING pg_notify('outbox_' || current_schema(), '')`,
-    [event.id, event.subject, event.type, JSON.stringify(event)],
+    // The trace goes on from the row, whenever and by whichever replica it is published.
+    [event.id, event.subject, event.type, JSON.stringify({ ...event, ...traceHeaders() })],
   );
 }
 
@@ -34,6 +36,8 @@ interface Row {
   readonly ordering_key: string;
   readonly type: string;
   readonly event: string;
+  readonly traceparent: string | null;
+  readonly tracestate: string | null;
 }
 
 const BATCH = 200;
@@ -56,7 +60,9 @@ export function startRelay(options: RelayOptions): AsyncDisposable {
 }
 
 async function relay(options: RelayOptions, signal: AbortSignal): Promise<void> {
-  const report = atMostEvery(10_000, (err) => options.log.warn({ err }, 'the outbox waits'));
+  const report = atMostEvery(10_000, (err) =>
+    options.log.warn({ event: 'outbox_waits', err }, 'Events wait in the outbox'),
+  );
   while (!signal.aborted) {
     try {
       const client = await options.pool.connect();
@@ -107,7 +113,8 @@ async function tryLead(client: pg.PoolClient, schema: string): Promise<boolean> 
 /** Publishes the oldest rows; answers how many left the outbox. */
 async function publishBatch(client: pg.PoolClient, broker: Broker): Promise<number> {
   const { rows } = await client.query<Row>(
-    'SELECT position, id, ordering_key, type, event::text AS event FROM outbox ORDER BY position LIMIT $1',
+    `SELECT position, id, ordering_key, type, event::text AS event, event->>'traceparent' AS traceparent, event->>'tracestate' AS tracestate
+     FROM outbox ORDER BY position LIMIT $1`,
     [BATCH],
   );
   const done: number[] = [];
@@ -115,9 +122,7 @@ async function publishBatch(client: pg.PoolClient, broker: Broker): Promise<numb
   let failure: unknown;
   for (const wave of waves(rows)) {
     const sent = wave.filter((row) => !stuck.has(row.ordering_key));
-    const outcomes = await Promise.allSettled(
-      sent.map((row) => broker.publishConfirmed(EXCHANGE, row.type, row.event, { messageId: row.id })),
-    );
+    const outcomes = await Promise.allSettled(sent.map((row) => withTrace({ ...row }, () => publish(broker, row))));
     outcomes.forEach((outcome, index) => {
       const row = sent[index];
       if (!row) return;
@@ -131,6 +136,10 @@ async function publishBatch(client: pg.PoolClient, broker: Broker): Promise<numb
   if (done.length > 0) await client.query('DELETE FROM outbox WHERE position = ANY($1::bigint[])', [done]);
   if (failure !== undefined && done.length === 0) throw isError(failure) ? failure : new Error('publishing failed');
   return done.length;
+}
+
+function publish(broker: Broker, { id, type, event }: Row): Promise<void> {
+  return broker.publishConfirmed(EXCHANGE, type, event, { messageId: id });
 }
 
 /**

@@ -51,7 +51,7 @@ describe('a call to a peer', () => {
   it('[KI35] carries credential, token and trace', async () => {
     const { client, seen } = await peer((response) => response.end('{"n":1}'));
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
-    const answer = await withTrace(traceparent, () => client.call(lookup, input));
+    const answer = await withTrace({ traceparent }, () => client.call(lookup, input));
     expect(shaped(Answer, answer.body).n).toBe(1);
     expect(seen[0]).toMatchObject({
       url: '/internal/a%2Fb/x?q=%C3%BC%26',

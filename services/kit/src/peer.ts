@@ -6,7 +6,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { type Caller, unauthenticated } from './auth.ts';
 import { isOutage, unavailable } from './problem.ts';
-import { currentTraceparent } from './trace.ts';
+import { type SpanOptions, traceHeaders, withSpan } from './trace.ts';
 
 const SERVICE_TOKEN_HEADER = 'x-service-token';
 
@@ -63,7 +63,14 @@ export function createPeerClient(options: PeerOptions): PeerClient {
   const agent = new Agent({ connections: 32, pipelining: 1, keepAliveTimeout: 30_000, connect: { timeout: 2_000 } });
   const away = (cause?: unknown) => unavailable(`The ${options.name} service is not available for the moment`, cause);
 
-  const attempt = async (route: Route, input: PeerCall<Route>): Promise<PeerAnswer> => {
+  const attempt = (route: Route, input: PeerCall<Route>, resends: number): Promise<PeerAnswer> =>
+    withSpan(callOf(route, options, resends), async (span) => {
+      const answer = await send(route, input);
+      span.set({ 'http.response.status_code': answer.status });
+      if (answer.status >= 400) span.fail(String(answer.status));
+      return answer;
+    });
+  const send = async (route: Route, input: PeerCall<Route>): Promise<PeerAnswer> => {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? 10_000);
     const { statusCode, headers, body } = await request(new URL(target(route, input), options.baseUrl), {
       dispatcher: agent,
@@ -80,12 +87,12 @@ export function createPeerClient(options: PeerOptions): PeerClient {
     async call(route, input = {}) {
       let answer: PeerAnswer;
       try {
-        answer = await attempt(route, input);
+        answer = await attempt(route, input, 0);
       } catch (error) {
         input.signal?.throwIfAborted();
         // A replica that went away closes its idle connections under us; reading again does no harm.
         if (route.method !== 'get' || !isOutage(error)) throw away(error);
-        answer = await attempt(route, input).catch((second: unknown) => Promise.reject(away(second)));
+        answer = await attempt(route, input, 1).catch((second: unknown) => Promise.reject(away(second)));
       }
       if (answer.status === 401 && input.caller) throw unauthenticated('The access token is not valid');
       const promised = route.answers[answer.status];
@@ -116,6 +123,23 @@ function validatorOf(schema: TSchema): Validator {
   return validator;
 }
 
+/** The route's pattern, never the path: that has ids, and the query has addresses. */
+function callOf(route: Route, { baseUrl }: PeerOptions, resends: number): SpanOptions {
+  const { hostname, port, protocol } = new URL(baseUrl);
+  const method = route.method.toUpperCase();
+  return {
+    name: `${method} ${route.path}`,
+    kind: 'client',
+    attributes: {
+      'http.request.method': method,
+      'url.template': route.path,
+      'server.address': hostname,
+      'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+      ...(resends === 0 ? {} : { 'http.request.resend_count': resends }),
+    },
+  };
+}
+
 function target(route: Route, { params, query }: PeerCall<Route>): string {
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(property(params, name)));
   const search = new URLSearchParams();
@@ -135,11 +159,10 @@ function property(params: unknown, name: string): string {
 }
 
 function requestHeaders(options: PeerOptions, input: PeerCall<Route>): Record<string, string> {
-  const traceparent = currentTraceparent();
   return {
     [SERVICE_TOKEN_HEADER]: options.serviceToken,
     ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...(input.caller ? { authorization: `Bearer ${input.caller.token}` } : {}),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...traceHeaders(),
   };
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from './log.ts';
-import { atMostEvery } from './log.ts';
-import { isError } from './problem.ts';
+import { watchStore } from './outage.ts';
+import { isError, isOutage } from './problem.ts';
+import { type SpanOptions, withSpan } from './trace.ts';
 
 export type Pool = pg.Pool;
 /** A pool, a client or a transaction. */
@@ -37,11 +38,43 @@ export function createPool(url: string, options: PoolOptions): Pool {
     options: `-c search_path=${options.schema} -c statement_timeout=${timeout} -c idle_in_transaction_session_timeout=60000`,
     types,
   });
-  // An idle connection that breaks is replaced at the next use.
-  const report = atMostEvery(10_000, (err) => options.log.warn({ err }, 'a database connection broke'));
-  pool.on('error', report);
+  watchPool(pool, options.log);
   return pool;
 }
+
+/** An idle connection that breaks, or one that can't be made, tells that the database is away; the next one that is given out, that it is back. */
+function watchPool(pool: Pool, log: Logger): void {
+  const watch = watchStore(log, 'database');
+  pool.on('error', watch.failed);
+  pool.on('acquire', watch.works);
+  const connect = pool.connect.bind(pool);
+  const noticed = (error: unknown): void => {
+    // All connections being in use is no outage.
+    if (isOutage(error) && !(isError(error) && error.message.startsWith('timeout exceeded'))) watch.failed(error);
+  };
+  // The pool has an event for what it gives out, and none for what it could not make. Its `query` goes this way too.
+  function connectWatched(): Promise<pg.PoolClient>;
+  function connectWatched(callback: Connected): void;
+  function connectWatched(callback?: Connected): Promise<pg.PoolClient> | undefined {
+    if (!callback)
+      return connect().catch((error: unknown) => {
+        noticed(error);
+        throw error;
+      });
+    connect((error, client, done) => {
+      noticed(error);
+      callback(error, client, done);
+    });
+    return undefined;
+  }
+  pool.connect = connectWatched;
+}
+
+type Connected = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (release?: unknown) => void,
+) => void;
 
 /** The driver lets `sslmode` of the URL overrule the certificate authority that it is given, so only one of them is passed. */
 export function connectionOptions(url: string, ca: string | undefined): pg.ClientConfig {
@@ -57,16 +90,25 @@ const repeatable = new Set(['40001', '40P01']);
  * Runs `work` in a transaction: commits what it returns, rolls back what it throws.
  * A serialization failure or deadlock runs it again, so it must have no effect but through `tx`.
  */
-export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await once(pool, work);
-    } catch (error) {
-      if (attempt === 4 || !repeatable.has(sqlState(error) ?? '')) throw error;
-      await delay(attempt * 10);
+export function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return withSpan(TRANSACTION, async (span) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await once(pool, work);
+      } catch (error) {
+        if (attempt === 4 || !repeatable.has(sqlState(error) ?? '')) throw error;
+        span.set({ 'collab.attempts': attempt + 1 });
+        await delay(attempt * 10);
+      }
     }
-  }
+  });
 }
+
+const TRANSACTION: SpanOptions = {
+  name: 'transaction',
+  kind: 'client',
+  attributes: { 'db.system.name': 'postgresql', 'db.operation.name': 'TRANSACTION' },
+};
 
 async function once<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect();

@@ -1,5 +1,6 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { unavailable } from './problem.ts';
+import { traceHeaders } from './trace.ts';
 
 export interface PublishOptions {
   readonly messageId?: string;
@@ -12,6 +13,7 @@ export interface PublishOptions {
 export interface Publisher {
   run(connection: ChannelModel): Promise<void>;
   publish(exchange: string, key: string, message: Buffer | string | object, options?: PublishOptions): Promise<void>;
+  isOpen(): boolean;
   stop(): void;
 }
 
@@ -53,7 +55,7 @@ export function createPublisher(): Publisher {
             persistent: true,
             contentType: options.contentType ?? 'application/cloudevents+json',
             ...(options.messageId === undefined ? {} : { messageId: options.messageId }),
-            ...(options.headers === undefined ? {} : { headers: options.headers }),
+            headers: { ...traceHeaders(), ...options.headers },
           },
           (error: unknown) => {
             clearTimeout(timer);
@@ -62,6 +64,7 @@ export function createPublisher(): Publisher {
           },
         );
       }),
+    isOpen: () => channel !== undefined,
     stop: () => stopped.resolve(undefined),
   };
 }

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { atMostEvery, type Logger } from './log.ts';
+import type { Logger } from './log.ts';
+import { watchStore } from './outage.ts';
 
 export type { Redis } from 'ioredis';
 
@@ -24,9 +25,8 @@ export function createRedis(settings: RedisSettings): Redis {
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
     ...(settings.ca === undefined ? {} : { tls: { ca: settings.ca } }),
   });
-  redis.on(
-    'error',
-    atMostEvery(10_000, (err) => settings.log.warn({ err }, 'Redis is away')),
-  );
+  const watch = watchStore(settings.log, 'redis');
+  redis.on('error', watch.failed);
+  redis.on('ready', watch.works);
   return redis;
 }

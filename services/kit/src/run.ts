@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+// All packages of the product have one version.
+import kitPackage from '../package.json' with { type: 'json' };
 import {
   type BaseConfig,
   baseFields,
@@ -12,6 +14,7 @@ import {
 import { createLogger, type Logger } from './log.ts';
 import { migrateSchema } from './migrate.ts';
 import { type App, type Runtime, startRuntime, type StartedService } from './service.ts';
+import { startTracing } from './tracing.ts';
 
 /** What a service is: its name, what it reads from the environment, and how it is made. */
 export interface ServiceDefinition<F extends Fields> {
@@ -38,7 +41,10 @@ export async function run<F extends Fields>(definition: ServiceDefinition<F>): P
       process.exitCode = 78;
       return;
     }
-    createLogger({ service: definition.name, pod: '', level: 'info' }).fatal({ err: error }, 'the service failed');
+    createLogger({ service: definition.name, pod: '', level: 'info' }).fatal(
+      { event: 'service_failed', err: error },
+      'The service failed',
+    );
     process.exitCode = 1;
     // Something may still hold the process; it has nothing left to do.
     setTimeout(() => process.exit(), 1_000).unref();
@@ -63,19 +69,37 @@ async function serve<F extends Fields>(definition: ServiceDefinition<F>, env: En
   const log = createLogger({ service: definition.name, pod: config.POD_NAME, level: config.LOG_LEVEL });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
-      log.fatal({ err: error }, 'a bug ends the process');
+      log.fatal({ event: 'process_failed', err: error }, 'A bug ends the process');
       process.exit(1);
     });
   }
-  const service = await startRuntime(config, log, (runtime) => definition.create(config, runtime));
-  log.info('ready to serve');
+  const service = await startTraced(definition, config, log, (runtime) => definition.create(config, runtime));
+  log.info({ event: 'ready' }, 'Ready to serve');
   const signal = await Promise.race([signalled('SIGTERM'), signalled('SIGINT')]);
   setTimeout(() => {
-    log.error('stopping took too long');
+    log.error({ event: 'stopping_timeout' }, 'Stopping took too long');
     process.exit(1);
   }, config.SHUTDOWN_LIMIT).unref();
   await stop(service, log, signal === 'SIGTERM' ? config.SHUTDOWN_LINGER : 0);
   setTimeout(() => process.exit(), 2_000).unref();
+}
+
+/** Tracing begins before the service and ends after it, so that its last spans are sent too. */
+async function startTraced<F extends Fields>(
+  { name }: ServiceDefinition<F>,
+  config: BaseConfig & ConfigOf<F>,
+  log: Logger,
+  create: (runtime: Runtime) => Promise<App>,
+): Promise<StartedService> {
+  const tracing = await startTracing({ config, service: `${name}-service`, version: kitPackage.version, log });
+  const service = await startRuntime(config, log, create);
+  return {
+    ...service,
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]();
+      await tracing[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function signalled<S extends 'SIGTERM' | 'SIGINT'>(signal: S): Promise<S> {
@@ -84,11 +108,11 @@ async function signalled<S extends 'SIGTERM' | 'SIGINT'>(signal: S): Promise<S> 
 }
 
 async function stop(service: StartedService, log: Logger, lingerMs: number): Promise<void> {
-  log.info('stopping');
+  log.info({ event: 'stopping' }, 'Stopping');
   service.stopping();
   await delay(lingerMs);
   await service[Symbol.asyncDispose]();
-  log.info('stopped');
+  log.info({ event: 'stopped' }, 'Stopped');
 }
 
 function configure<F extends Fields>(definition: ServiceDefinition<F>, env: Environment): BaseConfig & ConfigOf<F> {
@@ -111,5 +135,5 @@ export async function startService<F extends Fields>(
   };
   const config = configure(definition, { ...local, ...env });
   const log = overrides.log ?? createLogger({ service: definition.name, pod: 'test', level: config.LOG_LEVEL });
-  return startRuntime(config, log, (runtime) => definition.create(config, { ...runtime, ...overrides }));
+  return startTraced(definition, config, log, (runtime) => definition.create(config, { ...runtime, ...overrides }));
 }

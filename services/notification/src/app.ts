@@ -28,7 +28,11 @@ export const definition: ServiceDefinition<typeof fields> = {
 async function createApp(config: BaseConfig & ConfigOf<typeof fields>, { log, metrics }: Runtime): Promise<App> {
   const smtp = smtpSettings(config);
   const mailer = smtp && createMailer(smtp);
-  if (!mailer) log.warn('no SMTP server is named: mails are written to the log, without their tokens');
+  if (!mailer)
+    log.warn(
+      { event: 'smtp_missing' },
+      'Mails are written to the log, without their tokens, since no SMTP server is named',
+    );
   const pool = createPool(config.DATABASE_URL, {
     schema: definition.schema,
     log,

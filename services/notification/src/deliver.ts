@@ -100,8 +100,12 @@ async function mailOnce(ports: DeliveryPorts, event: MailEvent, mail: Mail): Pro
 function logMail(ports: DeliveryPorts, event: MailEvent): void {
   const mail = renderMail(withoutToken(event), ports.publicUrl);
   ports.log.info(
-    { eventId: event.id, mail: { to: mail?.to.address, subject: mail?.subject, lines: mail?.text.split('\n') } },
-    'no SMTP: a mail',
+    {
+      event: 'mail_logged',
+      eventId: event.id,
+      mail: { to: mail?.to.address, subject: mail?.subject, lines: mail?.text.split('\n') },
+    },
+    'A mail was written here, since no SMTP server is named',
   );
 }
 
@@ -114,7 +118,7 @@ async function postpone(ports: DeliveryPorts, delivery: Delivery, failure: Failu
   const attempts = delivery.attempts + 1;
   if (attempts > RETRY_DELAYS_MS.length) return bury(ports, delivery, failure);
   await ports.publish(retryQueue(attempts), delivery.content, { headers: { [ATTEMPTS_HEADER]: attempts } });
-  ports.log.warn({ ...failure, attempts }, 'a mail failed and is tried again later');
+  ports.log.warn({ event: 'mail_postponed', ...failure, attempts }, 'A mail failed and is tried again later');
   return ended(ports, 'retried');
 }
 
@@ -122,7 +126,7 @@ async function bury(ports: DeliveryPorts, delivery: Delivery, failure: Failure):
   await ports.publish(QUEUES.notificationsDead, delivery.content, {
     headers: { [ATTEMPTS_HEADER]: delivery.attempts, 'x-reason': failure.reason },
   });
-  ports.log.error(failure, 'a message went to the dead letters');
+  ports.log.error({ event: 'message_buried', ...failure }, 'A message went to the dead letters');
   return ended(ports, 'dead');
 }
 

@@ -1,3 +1,4 @@
+import { currentTraceparent, type SpanOptions, withSpan } from '@collabeditor/kit';
 import { createTransport } from 'nodemailer';
 import type { Mail } from './mail.ts';
 
@@ -16,8 +17,23 @@ export interface SmtpSettings {
   readonly timeoutMs: number;
 }
 
+function sending(server: SmtpSettings['server']): SpanOptions {
+  const { host, port } = 'uri' in server ? addressOf(server.uri) : server;
+  return {
+    name: 'smtp send',
+    kind: 'client',
+    attributes: { 'network.protocol.name': 'smtp', 'server.address': host, 'server.port': port },
+  };
+}
+
+function addressOf(uri: string): { readonly host: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(uri);
+  return { host: hostname, port: Number(port) || (protocol === 'smtps:' ? 465 : 587) };
+}
+
 /** How handing a mail over ended. `refused` means that the same mail can't ever be accepted. */
-type Handover = { readonly kind: 'accepted' } | { readonly kind: 'refused' | 'failed'; readonly reason: string };
+type Handover = { readonly kind: 'accepted' } | Failure;
+type Failure = { readonly kind: 'refused' | 'failed'; readonly reason: string };
 
 export interface Mailer {
   send(mail: Mail, messageId: string): Promise<Handover>;
@@ -44,15 +60,24 @@ export function createMailer({ server, from, timeoutMs }: SmtpSettings): Mailer 
     disableUrlAccess: true,
   });
   return {
-    async send(mail, messageId) {
-      try {
+    send: (mail, messageId) =>
+      withSpan(sending(server), async (span) => {
         const signal = AbortSignal.timeout(3 * timeoutMs);
-        await transport.sendMail({ from, ...mail, messageId, signal, headers: { 'Auto-Submitted': 'auto-generated' } });
-        return { kind: 'accepted' };
-      } catch (error) {
-        return failure(error);
-      }
-    },
+        // Whoever has the mail before him can tell which request it came of.
+        const traceparent = currentTraceparent();
+        const headers = {
+          'Auto-Submitted': 'auto-generated',
+          ...(traceparent === undefined ? {} : { Traceparent: traceparent }),
+        };
+        try {
+          await transport.sendMail({ from, ...mail, messageId, signal, headers });
+          return { kind: 'accepted' };
+        } catch (error) {
+          const handover = failure(error);
+          span.fail(handover.reason);
+          return handover;
+        }
+      }),
     close: () => transport.close(),
   };
 }
@@ -70,7 +95,7 @@ function mustVerify(server: SmtpSettings['server']): boolean {
 /** The commands whose 5xx answer speaks of this recipient or this message; others speak of the connection, the login or the sender. */
 const aboutThisMail: ReadonlySet<string> = new Set(['RCPT TO', 'DATA', 'BDAT']);
 
-function failure(error: unknown): Handover {
+function failure(error: unknown): Failure {
   if (!(error instanceof Error)) return { kind: 'failed', reason: 'the mail server gave an unknown error' };
   const { code, command, permanent, responseCode } = error as Error & SmtpError;
   const refused = permanent === true && command !== undefined && aboutThisMail.has(command);

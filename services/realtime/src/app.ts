@@ -110,6 +110,11 @@ async function sayDurability(store: Store, log: Logger): Promise<void> {
   const durability = await store.durability().catch(() => null);
   if (!durability) return;
   const isDurable = durability.fsync === 'on' && durability.synchronousCommit !== 'off';
-  if (isDurable) log.info(durability, 'an acknowledged edit outlives a crash of the database');
-  else log.warn(durability, 'an acknowledged edit may be lost in a crash of the database');
+  if (isDurable)
+    log.info({ event: 'edits_durable', ...durability }, 'An acknowledged edit outlives a crash of the database');
+  else
+    log.warn(
+      { event: 'edits_not_durable', ...durability },
+      'An acknowledged edit may be lost in a crash of the database',
+    );
 }

@@ -10,7 +10,8 @@ export function createNewsWire(
   hear: (documentId: string, news: News) => void,
   log: Logger,
 ): NewsWire {
-  const ignore = (error: unknown): void => log.debug({ err: error }, 'news were lost');
+  const ignore = (error: unknown): void =>
+    log.debug({ event: 'news_lost', err: error }, 'News for other replicas were lost');
   subscriber.on('message', (channel: string, message: string) => {
     const news = parseNews(message);
     if (news && channel.startsWith(PREFIX)) hear(channel.slice(PREFIX.length), news);

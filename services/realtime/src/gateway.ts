@@ -82,7 +82,7 @@ export class Gateway implements AsyncDisposable {
         else refuse(socket, problem);
       })
       .catch((error: unknown) => {
-        log.debug({ err: error }, 'an upgrade failed');
+        log.debug({ event: 'upgrade_cut_off', err: error }, 'An upgrade ended before it was answered');
         socket.destroy();
       })
       .finally(() => this.#arriving--);
@@ -155,7 +155,7 @@ export class Gateway implements AsyncDisposable {
     });
     ws.on('pong', () => void (entry.seenAt = clock.now()));
     // Broken frames and resets; 'close' follows.
-    ws.on('error', (error) => log.debug({ err: error }, 'a socket failed'));
+    ws.on('error', (error) => log.debug({ event: 'socket_failed', err: error }, 'A socket failed'));
     ws.once('close', () => {
       this.#open.delete(client.sessionId);
       watch.end();
@@ -223,7 +223,7 @@ function full(draining: boolean): Problem {
 }
 
 function internal(log: Logger, error: unknown): Problem {
-  log.error({ err: error }, 'an upgrade failed');
+  log.error({ event: 'upgrade_failed', err: error }, 'An upgrade failed');
   return unavailable(problems.unavailable.title, error);
 }
 

@@ -30,7 +30,9 @@ export class Periodicals implements AsyncDisposable {
   constructor(shell: Shell, ports: ShellPorts) {
     this.#shell = shell;
     this.#ports = ports;
-    this.#report = atMostEvery(10_000, (err) => ports.log.warn({ err }, 'the database is away'));
+    this.#report = atMostEvery(10_000, (err) =>
+      ports.log.warn({ event: 'periodical_failed', err }, 'A periodical task failed and is done again'),
+    );
     shell.onCommitted = (document) => this.#committed(document);
     this.#beat = setInterval(() => this.#do(), BEAT_MS);
   }

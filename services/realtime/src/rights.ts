@@ -49,7 +49,9 @@ const RolesAnswer = Type.Object({ roles: Type.Array(RoleOfPair) });
 /** Roles of open sessions. The document service decides; events only say when to ask it again. */
 export function createRights(documents: PeerClient, log: Logger): Rights {
   const watched = new Set<Watched>();
-  const report = atMostEvery(10_000, (err) => log.warn({ err }, 'roles could not be asked for again'));
+  const report = atMostEvery(10_000, (err) =>
+    log.warn({ event: 'roles_not_rechecked', err }, 'Roles could not be asked for again'),
+  );
 
   const recheck = async (entries: readonly Watched[]): Promise<void> => {
     for (let from = 0; from < entries.length; from += BATCH_MAX) {

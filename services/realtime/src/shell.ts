@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CLOSE } from '@collabeditor/contracts';
-import { atMostEvery, type Clock, type Logger, unavailable } from '@collabeditor/kit';
+import { atMostEvery, type Clock, type Logger, unavailable, withoutTrace } from '@collabeditor/kit';
 import { take } from './engine/commit.ts';
 import { type CommitterEffect, type CommitterEvent, createCommitter, stepCommitter } from './engine/committer.ts';
 import type { Author, EditRequest } from './engine/evaluate.ts';
@@ -52,7 +52,9 @@ export class Shell {
 
   constructor(ports: ShellPorts) {
     this.#ports = ports;
-    this.#report = atMostEvery(10_000, (err) => ports.log.warn({ err }, 'the database is away'));
+    this.#report = atMostEvery(10_000, (err) =>
+      ports.log.warn({ event: 'texts_unavailable', err }, 'Texts could not be read or edits not be committed'),
+    );
   }
 
   /** Lets a session take part. Resolves when the text is at hand; its first frame may follow later. */
@@ -178,7 +180,8 @@ export class Shell {
   #performCommit(effect: CommitterEffect): void {
     switch (effect.type) {
       case 'commit':
-        return void this.#commit(effect.parts);
+        // Edits of many sessions, and what follows of it, belong to no session's trace.
+        return void withoutTrace(() => this.#commit(effect.parts));
       case 'rest':
         return void setTimeout(() => this.#drive({ type: 'rested' }), effect.ms).unref();
       case 'outcome':
@@ -221,8 +224,8 @@ export class Shell {
         return;
       case 'discard':
         this.#ports.log.error(
-          { document: hub.id },
-          'the log in the database is another one; the document is opened anew',
+          { event: 'document_reopened', document: hub.id },
+          'The log in the database is another one and the document is opened anew',
         );
         this.evict(hub.id, CLOSE.draining, 'reopen');
         return;

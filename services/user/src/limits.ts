@@ -19,7 +19,9 @@ export interface Limits {
 }
 
 export function createLimits(redis: Redis, log: Logger): Limits {
-  const report = atMostEvery(60_000, (err) => log.warn({ err }, 'limits are not enforced while Redis is away'));
+  const report = atMostEvery(60_000, (err) =>
+    log.warn({ event: 'limits_suspended', err }, 'Limits are not enforced while Redis is away'),
+  );
   const open = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
     try {
       return await work();

@@ -201,7 +201,7 @@ describe('keys', () => {
       expect(await service.call('GET', '/auth/me', undefined, { token })).toMatchObject({ status: 200 });
     }
     await write('{"keys": []}');
-    await eventually(() => expect(service.logLines()).toContain('the new signing keys cannot be used'));
+    await eventually(() => expect(service.logLines()).toContain('signing_keys_unusable'));
     expect((await keySet()).map(({ kid }) => kid)).toEqual(['second', 'first']);
   });
 });

@@ -64,9 +64,15 @@ export function followSigningKeys(file: FileValue, pollMs: number, log: Logger):
   const reread = (): void => {
     try {
       keys = parseSigningKeys(readFileSync(file.path, 'utf8'));
-      log.info({ kid: keys.signing.kid, published: keys.published.keys.length }, 'the signing keys were read again');
+      log.info(
+        { event: 'signing_keys_read', kid: keys.signing.kid, published: keys.published.keys.length },
+        'The signing keys were read again',
+      );
     } catch (error) {
-      log.error({ reason: isError(error) ? error.message : 'unreadable' }, 'the new signing keys cannot be used');
+      log.error(
+        { event: 'signing_keys_unusable', reason: isError(error) ? error.message : 'unreadable' },
+        'The new signing keys cannot be used',
+      );
     }
   };
   // Polls, since a mounted Secret changes by swapping a link above the file.

@@ -1,4 +1,4 @@
-import { isOutage, type Pool, sqlState } from '@collabeditor/kit';
+import { isOutage, type Pool, type SpanOptions, sqlState, withSpan } from '@collabeditor/kit';
 import type { Part } from '../engine/hub-state.ts';
 import type { KnownEdit } from '../engine/row.ts';
 
@@ -65,7 +65,26 @@ type CommitRow = { readonly document_id: string; readonly user_id: string | null
   };
 
 /** Commits the edits of many documents in one statement. Never throws: what went wrong is a result. */
-export async function commit(pool: Pool, parts: readonly Part[]): Promise<CommitResult> {
+export function commit(pool: Pool, parts: readonly Part[]): Promise<CommitResult> {
+  return withSpan(COMMITTING, async (span) => {
+    const result = await commitOnce(pool, parts);
+    if (span.recording) {
+      const edits = parts.reduce((sum, { rows }) => sum + rows.length, 0);
+      span.set({ 'db.operation.batch.size': edits, 'collab.documents': parts.length, 'collab.outcome': result.type });
+    }
+    if (result.type !== 'committed') span.fail(sqlState(result.error) ?? result.type);
+    return result;
+  });
+}
+
+/** Of many sessions' edits, so a trace of its own. */
+const COMMITTING: SpanOptions = {
+  name: 'group commit',
+  kind: 'client',
+  attributes: { 'db.system.name': 'postgresql', 'db.operation.name': 'COMMIT' },
+};
+
+async function commitOnce(pool: Pool, parts: readonly Part[]): Promise<CommitResult> {
   let sent = false;
   try {
     const client = await pool.connect();

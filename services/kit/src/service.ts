@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Clock, systemClock } from './clock.ts';
 import type { BaseConfig } from './config.ts';
 import type { Logger } from './log.ts';
+import { withTrace } from './trace.ts';
 
 /** What the kit lends to a service. */
 export interface Runtime {
@@ -66,7 +67,12 @@ export async function startRuntime(
       if (stopping.signal.aborted) response.setHeader('Connection', 'close');
       listener(request, response);
     });
-    if (listener === app.public && app.upgrade) server.on('upgrade', app.upgrade);
+    const { upgrade } = app;
+    if (listener === app.public && upgrade) {
+      server.on('upgrade', (request, socket, head) =>
+        withTrace(request.headers, () => upgrade.call(app, request, socket, head)),
+      );
+    }
     servers.push(server);
     return listen(server, port, config.HOST);
   };

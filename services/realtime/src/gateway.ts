@@ -3,7 +3,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CLOSE, MAX_FRAME_BYTES, problems } from '@collabeditor/contracts';
-import { type Clock, type Logger, Problem, unavailable, type Verifier } from '@collabeditor/kit';
+import { type Clock, inTrace, type Logger, Problem, unavailable, type Verifier } from '@collabeditor/kit';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Client, type Socket } from './client.ts';
 import { answerOf, type Knock, parseKnock } from './knock.ts';
@@ -149,17 +149,23 @@ export class Gateway implements AsyncDisposable {
     const { clock, log } = this.#ports;
     const { ws, client } = entry;
     this.#open.set(client.sessionId, entry);
+    // A session belongs to the trace of its upgrade.
+    const receive = inTrace((data: Buffer, isBinary: boolean) => client.receive(data, isBinary));
     ws.on('message', (data: Buffer, isBinary) => {
       entry.seenAt = clock.now();
-      client.receive(data, isBinary);
+      receive(data, isBinary);
     });
     ws.on('pong', () => void (entry.seenAt = clock.now()));
     // Broken frames and resets; 'close' follows.
-    ws.on('error', (error) => log.debug({ event: 'socket_failed', err: error }, 'A socket failed'));
+    ws.on(
+      'error',
+      inTrace((error: Error) => log.debug({ event: 'socket_failed', err: error }, 'A socket failed')),
+    );
+    const gone = inTrace(() => client.gone());
     ws.once('close', () => {
       this.#open.delete(client.sessionId);
       watch.end();
-      client.gone();
+      gone();
     });
   }
 

@@ -50,8 +50,8 @@ export function board(plan: BoardPlan): Board {
     .timezone('browser')
     .tooltip(DashboardCursorSync.Crosshair)
     .editable()
-    .link(linksToOthers())
-    .annotation(starts(plan.starts))
+    .link(inPlainSight(linksToOthers()))
+    .annotation(inPlainSight(starts(plan.starts)))
     .variables([...plan.variables]);
   for (const row of plan.rows) addRow(builder, row);
   return numbered(builder.build());
@@ -91,6 +91,17 @@ function starts(expr: string): AnnotationQueryBuilder {
     .useValueForTime(true)
     .titleFormat('{{component}} started')
     .textFormat('{{pod}}');
+}
+
+/** The library would put it into a menu. */
+function inPlainSight<T extends { placement?: unknown }>(builder: Builder<T>): Builder<T> {
+  return {
+    build: () => {
+      const built = builder.build();
+      delete built.placement;
+      return built;
+    },
+  };
 }
 
 /** Panels are known by number; numbers follow from the places, so that files stay the same while the source does. */

@@ -88,11 +88,22 @@ export interface StatOptions {
   readonly mappings?: ValueMapping[];
   readonly noValue?: string;
   readonly width?: number;
+  readonly height?: number;
 }
 
 /** One number, or a few, large. */
 export function stat(about: About, queries: readonly Query[], options: StatOptions): Builder<Panel> {
-  const { unit, limits, base = 'green', decimals, now = false, mappings = [], noValue, width = 4 } = options;
+  const {
+    unit,
+    limits,
+    base = 'green',
+    decimals,
+    now = false,
+    mappings = [],
+    noValue,
+    width = 4,
+    height = 4,
+  } = options;
   const named = options.named ?? queries.length > 1;
   const panel = new StatBuilder()
     .title(about.title)
@@ -107,7 +118,7 @@ export function stat(about: About, queries: readonly Query[], options: StatOptio
     .textMode(named ? BigValueTextMode.ValueAndName : BigValueTextMode.Auto)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false).fields(''))
     .span(width)
-    .height(4);
+    .height(height);
   if (decimals !== undefined) panel.decimals(decimals);
   return noValue === undefined ? panel : panel.noValue(noValue);
 }

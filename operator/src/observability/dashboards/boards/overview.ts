@@ -7,7 +7,7 @@ import {
   BytesIEC,
 } from '@grafana/grafana-foundation-sdk/units';
 import { board, type Board, type Row } from '../board.ts';
-import { budgetLeft, burnRate, edits, rest, webSockets, type Objective } from '../objectives.ts';
+import { budgetLeft, burnRate, objectives, promised, type Objective } from '../objectives.ts';
 import { lines, stat, states, table } from '../panels.ts';
 import { logRow } from '../rows/logs.ts';
 import { requestsRow } from '../rows/requests.ts';
@@ -33,7 +33,7 @@ export function overview(): Board {
       levels(),
     ],
     starts: `max by (component, pod) (${of('process_start_time_seconds', 'component=~".+-service"')}) * 1000`,
-    rows: [now, alerts, objectives, requestsRow, collaboration, processes, logRow('.+', 'all components')],
+    rows: [now, alerts, serviceLevels, requestsRow, collaboration, processes, logRow('.+', 'all components')],
   });
 }
 
@@ -57,9 +57,7 @@ const now: Row = {
       [{ expr: `count(${of('up')} == 0) or vector(0)`, legend: 'down' }],
       { unit: Plain, limits: [[1, 'red']] },
     ),
-    budgetStat(edits, 'acknowledged within 500 ms (99 %)'),
-    budgetStat(rest, 'answered without a 5xx (99.9 %)'),
-    budgetStat(webSockets, 'upgraded without a 5xx (99.9 %)'),
+    ...objectives.map(budgetStat),
     stat(
       {
         title: 'Edit acknowledged, p99',
@@ -114,17 +112,18 @@ const alerts: Row = {
   ],
 };
 
-const objectives: Row = {
+const serviceLevels: Row = {
   title: 'Service level objectives: how fast the error budgets are spent',
-  panels: [edits, rest, webSockets].map((objective) =>
+  panels: objectives.map((objective) =>
     lines(
       {
-        title: `${objective.name}: burn rate`,
+        title: `${inTitle(objective)}: burn rate`,
         description:
-          `1 spends the budget of ${percent(1 - objective.target)} exactly over the objective's period. ` +
-          'At 6 over half an hour a warning fires, at 14.4 over five minutes a critical alert. Normal: 0.',
+          `Promised: ${promised(objective)} good. Bad are ${objective.events} that ${objective.badness}. ` +
+          'At 1 the budget lasts for exactly 30 days; at 6 over half an hour and six hours a warning fires, ' +
+          'at 14.4 over five minutes and an hour a critical alert. Normal: 0.',
       },
-      ['5m', '1h', '6h'].map((window) => ({ expr: burnRate(objective, window), legend: `over ${window}` })),
+      ['5m', '30m', '1h', '6h'].map((window) => ({ expr: burnRate(objective, window), legend: `over ${window}` })),
       {
         unit: Plain,
         min: 0,
@@ -175,7 +174,7 @@ const processes: Row = {
           'Processes that Prometheus can scrape, by component. Compare with the replicas that the manifest asks for.',
       },
       [{ expr: `sum by (component) (${of('up')})`, legend: '{{component}}' }],
-      { unit: Plain, min: 0, width: 12 },
+      { unit: Plain, min: 0, width: 10 },
     ),
     states(
       {
@@ -183,6 +182,16 @@ const processes: Row = {
         description: 'Red where at least one process cannot use the store. Normal: green throughout.',
       },
       [{ expr: `min by (store) (${of('collab_store_up')})`, legend: '{{store}}' }],
+      10,
+    ),
+    stat(
+      {
+        title: 'Age of the signing key',
+        description:
+          'Age of the key that signs access tokens. It is replaced after 90 days by default; an alert fires at 97.',
+      },
+      [{ expr: `time() - max(${of('collab_signing_key_created_timestamp_seconds')})`, legend: 'age' }],
+      { unit: Seconds, limits: [[97 * 86_400, 'orange']], noValue: 'unknown', height: 8 },
     ),
     lines(
       { title: 'CPU', description: 'Processor time that each service uses, all its replicas together; 1 is one core.' },
@@ -214,13 +223,15 @@ const processes: Row = {
   ],
 };
 
-function budgetStat(objective: Objective, promise: string): ReturnType<typeof stat> {
+function budgetStat(objective: Objective): ReturnType<typeof stat> {
   return stat(
     {
-      title: `${objective.name}: budget left`,
-      description: `Error budget left over the range that is shown, of those ${promise}. Below 0 the objective is missed.`,
+      title: `${inTitle(objective)}: budget left`,
+      description:
+        `Error budget that is left of the range that is shown. Promised: ${promised(objective)} good; ` +
+        `bad are ${objective.events} that ${objective.badness}. Below 0 % the objective is missed.`,
     },
-    [{ expr: budgetLeft(objective, '$__range'), legend: objective.name }],
+    [{ expr: budgetLeft(objective, '$__range'), legend: inTitle(objective) }],
     {
       unit: PercentUnit,
       base: 'red',
@@ -230,14 +241,15 @@ function budgetStat(objective: Objective, promise: string): ReturnType<typeof st
       ],
       decimals: 1,
       now: true,
+      noValue: 'no traffic',
     },
   );
 }
 
-function none(severity: string): string {
-  return `label_replace(vector(0), "severity", "${severity}", "", "")`;
+function inTitle({ events }: Objective): string {
+  return events.charAt(0).toUpperCase() + events.slice(1);
 }
 
-function percent(share: number): string {
-  return `${Number((share * 100).toFixed(3))} %`;
+function none(severity: string): string {
+  return `label_replace(vector(0), "severity", "${severity}", "", "")`;
 }

@@ -134,16 +134,56 @@ export class LogNode implements AsyncDisposable {
   }
 }
 
+/** A store that runs beside others on loopback; its limits and labels are those of an environment's. */
+function lokiConfig(folder: string, port: number, grpcPort: number): unknown {
+  return {
+    auth_enabled: false,
+    server: {
+      http_listen_address: '127.0.0.1',
+      http_listen_port: port,
+      grpc_listen_address: '127.0.0.1',
+      grpc_listen_port: grpcPort,
+      log_level: 'warn',
+    },
+    common: {
+      instance_addr: '127.0.0.1',
+      path_prefix: folder,
+      replication_factor: 1,
+      ring: { kvstore: { store: 'inmemory' } },
+      storage: { filesystem: { chunks_directory: join(folder, 'chunks'), rules_directory: join(folder, 'rules') } },
+    },
+    ingester: { lifecycler: { min_ready_duration: '0s', final_sleep: '0s' } },
+    schema_config: {
+      configs: [
+        {
+          from: '2024-01-01',
+          store: 'tsdb',
+          object_store: 'filesystem',
+          schema: 'v13',
+          index: { prefix: 'index_', period: '24h' },
+        },
+      ],
+    },
+    limits_config: {
+      discover_service_name: [],
+      discover_log_levels: false,
+      otlp_config: {
+        resource_attributes: {
+          ignore_defaults: true,
+          attributes_config: [{ action: 'index_label', attributes: ['namespace', 'instance', 'component', 'pod'] }],
+        },
+      },
+    },
+    analytics: { reporting_enabled: false },
+  };
+}
+
 /** A store for one environment. */
 export class LokiStore {
-  static async start(
-    program: string,
-    folder: string,
-    config: (port: number, folder: string) => unknown,
-  ): Promise<LokiStore> {
+  static async start(program: string, folder: string): Promise<LokiStore> {
     await mkdir(folder, { recursive: true });
     const port = await freePort();
-    await writeFile(join(folder, 'loki.yaml'), stringify(config(port, folder)));
+    await writeFile(join(folder, 'loki.yaml'), stringify(lokiConfig(folder, port, await freePort())));
     const store = new LokiStore(program, folder, port);
     await store.start();
     return store;
@@ -173,6 +213,13 @@ export class LokiStore {
 
   async stop(): Promise<void> {
     await this.#running?.stop();
+  }
+
+  /** How many lines were sent to it, those that it had already included. */
+  async received(): Promise<number> {
+    const text = await (await this.#get('/metrics')).text();
+    const samples = [...text.matchAll(/^loki_distributor_lines_received_total\{.*\} (\S+)$/gm)];
+    return samples.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   /** All lines of a selector, oldest first. */

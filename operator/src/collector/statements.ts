@@ -30,7 +30,8 @@ const texts: readonly { components?: readonly string[]; pattern: string }[] = [
   { pattern: '^\\{"level":"(?P<level>[a-z]{1,12})"' },
   {
     components: ['postgres'],
-    pattern: '^[^a-z]{0,80}(?P<level>DEBUG|INFO|NOTICE|WARNING|ERROR|LOG|FATAL|PANIC)[1-5]?:  ',
+    pattern:
+      '^[0-9:. -]*(?:[A-Z]{1,5} )?(?:\\[[0-9]+\\] )?(?P<level>DEBUG|INFO|NOTICE|WARNING|ERROR|LOG|FATAL|PANIC)[1-5]?:  ',
   },
   {
     components: ['redis'],

@@ -4,6 +4,7 @@ import { crdYaml } from '../api/crd.ts';
 import { releaseFrom } from '../api/release.ts';
 import type { Address } from './address.ts';
 import { parseAddress } from './address.ts';
+import { writeCollectorConfig } from './collector-config.ts';
 import type { Console } from './console.ts';
 import { ConfigurationError, EXIT } from './exit.ts';
 import { plan } from './plan.ts';
@@ -61,6 +62,7 @@ function createProgram(console: Console, exit: (code: number) => void): Command 
     .action(async (name: string, { namespace }: { namespace?: string }) => {
       exit((await plan({ name, namespace }, release, console)) ? EXIT.differences : EXIT.done);
     });
+  addCollectorConfig(program, (options) => writeCollectorConfig(options, release, console));
   program
     .command('crd')
     .description('print the CustomResourceDefinition')
@@ -90,6 +92,22 @@ function addRun(program: Command, action: (options: Parameters<typeof run>[0]) =
     .addOption(addressOption('--health-address <address>', 'address of /healthz and /readyz', ':8081'))
     .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'))
     .action(async ({ namespace, ...rest }: RunFlags) => action({ namespaces: namespace, ...rest }));
+}
+
+function addCollectorConfig(
+  program: Command,
+  action: (options: Parameters<typeof writeCollectorConfig>[0]) => Promise<void>,
+): void {
+  const command = program
+    .command('collector-config')
+    .description('write the configuration of the log collector, and again whenever environments come and go')
+    .option('--output <file>', 'file to write (default: standard output)')
+    .option('--reload', 'make the collector that runs with this file read it again', false)
+    .option('--once', 'write once and end', false)
+    .action(async ({ output, reload, once }: { output?: string; reload: boolean; once: boolean }) => {
+      if (output === undefined && !once) command.error('error: without --once the option --output is needed');
+      await action({ output, reload, once });
+    });
 }
 
 function addressOption(flags: string, description: string, standard: string): Option {

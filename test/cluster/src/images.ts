@@ -52,6 +52,9 @@ interface BaseImage {
 
 const prefix = 'localhost/collabeditor';
 
+/** Sources of what stands in for Grafana. */
+const grafana = join(room, 'src', 'grafana');
+
 const baseImages: ReadonlyMap<string, BaseImage> = new Map([
   ['pause', { tag: `${prefix}/pause:1`, files: () => programs('pause', 'pause') }],
   [
@@ -68,6 +71,17 @@ const baseImages: ReadonlyMap<string, BaseImage> = new Map([
   ['redis', { tag: `${prefix}/redis:8.0`, files: async () => ({}) }],
   ['rabbitmq', { tag: `${prefix}/rabbitmq:4.0`, files: async () => ({}) }],
   ['prometheus', { tag: `${prefix}/prometheus:v3.16`, files: () => programs('prometheus', 'prometheus', 'promtool') }],
+  ['loki', { tag: `${prefix}/loki:3.7`, files: () => programs('loki', 'loki') }],
+  ['collector', { tag: `${prefix}/otel-collector:0.149`, files: () => programs('collector', 'otelcol-contrib') }],
+  [
+    'grafana',
+    {
+      tag: `${prefix}/grafana:stand-in`,
+      files: async () => ({}),
+      complete: (context, log) => bundle(grafana, join(context, 'grafana'), log),
+      inputs: inputsBelow(grafana).filter(({ name }) => !name.endsWith('.test.ts')),
+    },
+  ],
 ] satisfies [string, BaseImage][]);
 
 /** Names of the images that this room makes, but for the one that `up` makes by itself. */
@@ -251,6 +265,13 @@ async function digestOf(archive: string): Promise<string> {
 async function programs(part: string, ...names: string[]): Promise<Record<string, string>> {
   const folder = (await build([part], { quiet: true })).get(part) ?? '';
   return Object.fromEntries(names.map((name) => [name, join(folder, name)]));
+}
+
+/** Makes one executable file of a Node program. */
+async function bundle(folder: string, file: string, log: string): Promise<void> {
+  const esbuild = join(projectRoot, 'node_modules', '.bin', 'esbuild');
+  const options = ['--bundle', '--platform=node', '--format=cjs', '--banner:js=#!/usr/local/bin/node'];
+  await run(esbuild, [join(folder, 'main.ts'), ...options, `--outfile=${file}`], { log, logOutput: true });
 }
 
 function nodeBinary(): string {

@@ -6,7 +6,7 @@ import { room } from './paths.ts';
 
 /** What a command needs of the machine. */
 const needs = {
-  node: ['containernetworking-plugins', 'nftables', 'iproute2', 'conntrack', 'buildah'],
+  node: ['containernetworking-plugins', 'nftables', 'iproute2', 'conntrack', 'buildah', 'e2fsprogs'],
   images: ['buildah', 'debootstrap'],
 };
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 const provisionerName = "collabeditor.test/folder"
 
 // runProvisioner makes a folder of the node for each claim of the storage class and removes it with its volume.
+// Where the class says `bounded`, the folder is a file system of the size that was claimed.
 //
 // The volumes are of the kind `local`, not `hostPath`: the kubelet then sets their group as it does with a disk of
 // a cloud, so that a pod without fsGroup fails here as it would there.
@@ -49,15 +51,21 @@ func (p folderProvisioner) Provision(
 	_ context.Context, options controller.ProvisionOptions,
 ) (*v1.PersistentVolume, controller.ProvisioningState, error) {
 	path := filepath.Join(p.folder, options.PVName)
+	size := options.PVC.Spec.Resources.Requests[v1.ResourceStorage]
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, controller.ProvisioningFinished, err
+	}
+	if options.StorageClass.Parameters["bounded"] == "true" {
+		if err := mountImage(path, size.Value()); err != nil {
+			return nil, controller.ProvisioningFinished, errors.Join(err, removeVolume(path))
+		}
 	}
 	volume := &v1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: options.PVName},
 		Spec: v1.PersistentVolumeSpec{
 			PersistentVolumeReclaimPolicy: *options.StorageClass.ReclaimPolicy,
 			AccessModes:                   options.PVC.Spec.AccessModes,
-			Capacity:                      v1.ResourceList{v1.ResourceStorage: options.PVC.Spec.Resources.Requests[v1.ResourceStorage]},
+			Capacity:                      v1.ResourceList{v1.ResourceStorage: size},
 			PersistentVolumeSource:        v1.PersistentVolumeSource{Local: &v1.LocalVolumeSource{Path: path}},
 			NodeAffinity: &v1.VolumeNodeAffinity{Required: &v1.NodeSelector{NodeSelectorTerms: []v1.NodeSelectorTerm{{
 				MatchExpressions: []v1.NodeSelectorRequirement{{
@@ -70,5 +78,5 @@ func (p folderProvisioner) Provision(
 }
 
 func (p folderProvisioner) Delete(_ context.Context, volume *v1.PersistentVolume) error {
-	return os.RemoveAll(filepath.Join(p.folder, volume.Name))
+	return removeVolume(filepath.Join(p.folder, volume.Name))
 }

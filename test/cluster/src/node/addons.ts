@@ -18,6 +18,15 @@ export function addonObjects(): readonly object[] {
       volumeBindingMode: 'WaitForFirstConsumer',
     },
     {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name: 'bounded' },
+      provisioner: 'collabeditor.test/folder',
+      parameters: { bounded: 'true' },
+      reclaimPolicy: 'Delete',
+      volumeBindingMode: 'WaitForFirstConsumer',
+    },
+    {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRoleBinding',
       metadata: { name: 'kube-proxy' },

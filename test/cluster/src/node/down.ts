@@ -6,7 +6,7 @@ import { stage } from '../stage.ts';
 import { removeCgroup } from './cgroups.ts';
 import type { Layout } from './layout.ts';
 import { clustersRoot, layoutOf, mountPointLock } from './layout.ts';
-import { endNamespaces, kubeletMountPoint } from './namespaces.ts';
+import { endNamespaces, mountPoints } from './namespaces.ts';
 
 /** Stops a cluster and removes everything of it, in whatever state it is. */
 export async function down(layout: Layout): Promise<void> {
@@ -17,17 +17,17 @@ export async function down(layout: Layout): Promise<void> {
       await removeCgroup(layout.cgroup);
       // Its mounts were in the node's own namespace and have gone with it; these are plain files.
       await rm(layout.state, { recursive: true, force: true, maxRetries: 3 });
-      await removeMountPoint();
+      await removeMountPoints();
     });
   });
 }
 
-/** Removing the folder would take the mounts of other clusters with it, so the last one does. */
-async function removeMountPoint(): Promise<void> {
+/** Removing the folders would take the mounts of other clusters with it, so the last one does. */
+async function removeMountPoints(): Promise<void> {
   await withLock(mountPointLock(), async () => {
     if ((await clusterNames()).length > 0) return;
-    // Where the machine has a kubelet of its own, the folder is not empty.
-    await rmdir(kubeletMountPoint).catch(() => undefined);
+    // Where the machine has a kubelet of its own, its folder is not empty.
+    for (const folder of mountPoints) await rmdir(folder).catch(() => undefined);
   });
 }
 

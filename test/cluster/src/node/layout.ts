@@ -32,6 +32,8 @@ export interface Layout {
   readonly kubelet: string;
   readonly volumes: string;
   readonly varLog: string;
+  /** What a log collector keeps on its node. */
+  readonly collector: string;
   /** Cgroup, relative to each hierarchy's root. */
   readonly cgroup: string;
   readonly lock: string;
@@ -55,6 +57,7 @@ export function layoutOf(name: string): Layout {
     kubelet: join(state, 'data', 'kubelet'),
     volumes: join(state, 'data', 'volumes'),
     varLog: join(state, 'data', 'log'),
+    collector: join(state, 'data', 'collector'),
     cgroup: `collabeditor-${name}`,
     lock: join(stateRoot(), 'locks', `cluster-${name}`),
   };

@@ -28,8 +28,14 @@ mount -t proc proc /proc
 mount --make-rshared /
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/lock /run/netns
+mkdir "$state/run/cni"
+mount --bind "$state/run/cni" /var/lib/cni
 mount --bind "$state/data/kubelet" /var/lib/kubelet
+mount --bind "$state/data/collector" /var/lib/collabeditor-collector
 mount --bind "$state/data/log" /var/log
+for image in "$state"/data/volumes/*.ext4; do
+  if [ -e "$image" ]; then mount -o loop "$image" "\${image%.ext4}"; fi
+done
 ip link set lo up
 ip link add node0 type bridge
 ip address add "$node/24" dev node0
@@ -40,8 +46,11 @@ echo 1 > /proc/sys/net/ipv4/ip_forward
 exec "$pause" collabeditor-cluster "$state"
 `;
 
-/** The folder of the machine over which the node's own is mounted, for the kubelet has no option for its sockets. */
-export const kubeletMountPoint = '/var/lib/kubelet';
+/**
+ * Folders of the machine over which the node's own are mounted: the kubelet has no option for its sockets, the network
+ * plugins have none for what they remember, and pods with a folder of their node name it by its usual place.
+ */
+export const mountPoints = ['/var/lib/kubelet', '/var/lib/cni', '/var/lib/collabeditor-collector'];
 
 /** The node's first process as numbered on the machine, or undefined where the node does not run. */
 export function runningInit(layout: Layout): ProcessIdentity | undefined {
@@ -74,7 +83,7 @@ export async function makeNamespaces(layout: Layout, pause: string): Promise<Pro
 
 async function makeUnderLock(layout: Layout, pause: string): Promise<ProcessIdentity> {
   await rm(layout.run, { recursive: true, force: true });
-  for (const folder of [layout.run, layout.kubelet, layout.varLog, kubeletMountPoint]) {
+  for (const folder of [layout.run, layout.kubelet, layout.varLog, layout.collector, ...mountPoints]) {
     await mkdir(folder, { recursive: true });
   }
   const log = join(layout.logs, 'namespaces.log');

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { run } from '../command.ts';
+import { run, until } from '../command.ts';
 import { identify, isAlive, signal } from '../identity.ts';
-import { pauseArchive } from '../images.ts';
+import { buildImages, pauseArchive } from '../images.ts';
 import { room } from '../paths.ts';
 import { down } from './down.ts';
 import { layoutOf } from './layout.ts';
@@ -20,6 +20,52 @@ const program = join(room, 'cluster');
 async function inside(...command: string[]): Promise<string> {
   return run(program, ['exec', '--name', layout.name, '--', ...command]);
 }
+
+/** What the pod has said since it started, once it has said all. */
+async function said(pod: string): Promise<string> {
+  return until(`${pod} to speak`, async () => {
+    const log = await inside('kubectl', 'logs', pod).catch(() => '');
+    return log.includes('kept') ? log : undefined;
+  });
+}
+
+const boundedClaim = {
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name: 'bounded' },
+  spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'bounded', resources: { requests: { storage: '4Mi' } } },
+};
+
+/** Fills its volume, and says how much of an earlier run it found there and how much it got in. */
+const writer = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'writer' },
+  spec: {
+    containers: [
+      {
+        name: 'writer',
+        image: 'localhost/collabeditor/debian:trixie',
+        command: ['bash', '-c'],
+        args: [
+          `touch /collector/mark; ls /var/log/pods; before=$(cat /data/* | wc -c)
+          head -c 8M /dev/zero > /data/zeros; echo "found $before"; echo "kept $(cat /data/* | wc -c)"
+          exec sleep infinity`,
+        ],
+        volumeMounts: [
+          { name: 'data', mountPath: '/data' },
+          { name: 'logs', mountPath: '/var/log/pods', readOnly: true },
+          { name: 'collector', mountPath: '/collector' },
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'data', persistentVolumeClaim: { claimName: 'bounded' } },
+      { name: 'logs', hostPath: { path: '/var/log/pods' } },
+      { name: 'collector', hostPath: { path: '/var/lib/collabeditor-collector', type: 'DirectoryOrCreate' } },
+    ],
+  },
+};
 
 describe('a node', () => {
   beforeAll(() => up(layout, 18_080), 180_000);
@@ -52,6 +98,21 @@ describe('a node', () => {
     await inside('kubectl', 'wait', '--for=condition=Ready', 'pod/one', '--timeout=60s');
     const volumes = globSync(join(layout.volumes, 'pvc-*'));
     expect(volumes).toHaveLength(1);
+  });
+
+  it('[CL31] ends what is written beyond the size of a bounded claim', async () => {
+    const archives = (await buildImages(['debian'])).map((image) => image.archive);
+    await loadImages(layout, archives);
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [boundedClaim, writer] });
+    await run(program, ['exec', '--name', layout.name, '--', 'kubectl', 'create', '-f', '-'], { input: list });
+    await inside('kubectl', 'wait', '--for=condition=Ready', 'pod/writer', '--timeout=60s');
+    expect(await said('writer')).toMatch(/No space left on device\nfound 0\nkept \d{7}\n/);
+  }, 180_000);
+
+  it("[CL33] keeps what pods see of the node's folders to the cluster", async () => {
+    expect(await said('writer')).toMatch(/default_writer_/);
+    expect(existsSync(join(layout.collector, 'mark'))).toBe(true);
+    expect(existsSync('/var/lib/collabeditor-collector/mark')).toBe(false);
   });
 
   it('[CL21] does not load again what is there', async () => {
@@ -91,6 +152,13 @@ describe('a node', () => {
     await up(layout, 18_080);
     await inside('kubectl', 'wait', '--for=condition=Ready', 'pod/one', '--timeout=60s');
   }, 180_000);
+
+  it('[CL32] keeps a bounded volume as long as its claim', async () => {
+    await until('the pod to start again', async () => ((await said('writer')).includes('found 0') ? undefined : true));
+    expect(await said('writer')).toMatch(/found \d{7}\n/);
+    await inside('kubectl', 'delete', 'pod/writer', 'pvc/bounded', '--now');
+    await until('the volume to go', () => (globSync(join(layout.volumes, '*.ext4')).length === 0 ? true : undefined));
+  }, 120_000);
 
   it('[CL30] leaves nothing behind after down', async () => {
     const { processes } = await statusOf(layout);

@@ -1,5 +1,5 @@
 import { alert, which } from './alert.ts';
-import { type Objective, objectives } from './objectives.ts';
+import { allRate, type Objective, objectives } from './objectives.ts';
 import type { Select } from './select.ts';
 import type { RecordingRule, Rule } from './types.ts';
 
@@ -7,7 +7,7 @@ import type { RecordingRule, Rule } from './types.ts';
  * Multi-window, multi-burn-rate alerts.
  *
  * critical: budget of 30 days gone within two days at this pace (14.4×), by the last hour, by the last five minutes, and still by
- *           the last two, so that it ends soon after the fault. Three minutes of that are more than a restart.
+ *           the last two, so that it ends soon after the fault.
  * warning:  gone within five days (6×), by the last six hours and by the last half hour. It waits for longer than the half hour
  *           that an outage stays in the window: what was critical and is over does not come back as a warning.
  */
@@ -19,7 +19,15 @@ const FEWEST_SLOW = 10;
 /** Share of closed-loop events that failed in an outage which users feel as a whole one. */
 const OUTAGE = 0.5;
 
-/** Shares of bad events over the windows. Long ones are sums of the short one: cheap, and each event still counts the same. */
+/** Seconds between two evaluations, and so between two samples of a record. */
+export const EVALUATION_SECONDS = 30;
+
+const longWindows = { '30m': 1800, '1h': 3600, '6h': 21_600 } as const;
+
+/**
+ * Shares of bad events over the windows. There are few series of bad events and many of good ones, so over a long window the bad are
+ * counted themselves, which tells of a fault at once, and all are added up from samples of their rate, which is cheap.
+ */
 export function objectiveRecords(select: Select): RecordingRule[] {
   return objectives.flatMap((objective) => {
     const { bad, all, key } = objective;
@@ -28,15 +36,18 @@ export function objectiveRecords(select: Select): RecordingRule[] {
       expr: `(${badEvents}) / ((${allEvents}) > 0)`,
     });
     const badRate = `collab:${key}:bad_rate5m`;
-    const allRate = `collab:${key}:all_rate5m`;
-    const over = (window: string): RecordingRule =>
-      share(window, `sum_over_time(${select(badRate)}[${window}])`, `sum_over_time(${select(allRate)}[${window}])`);
     return [
+      { record: allRate(key), expr: all(select, '5m') },
       { record: badRate, expr: bad(select, '5m') },
-      { record: allRate, expr: all(select, '5m') },
       share('2m', bad(select, '2m'), all(select, '2m')),
-      share('5m', select(badRate), select(allRate)),
-      ...['30m', '1h', '6h'].map(over),
+      share('5m', select(badRate), select(allRate(key))),
+      ...Object.entries(longWindows).map(([window, seconds]) =>
+        share(
+          window,
+          `(${bad(select, window)}) * ${seconds / EVALUATION_SECONDS}`,
+          `sum_over_time(${select(allRate(key))}[${window}])`,
+        ),
+      ),
     ];
   });
 }
@@ -55,7 +66,7 @@ function critical(objective: Objective, select: Select): Rule {
     ...worded(objective),
     severity: 'critical',
     expr: `${ratio('2m')} and on (namespace, environment) (${fails}) and on (namespace, environment) ${select(`collab:${key}:bad_rate5m`)} * 300 >= ${FEWEST_FAST}`,
-    after: isClosedLoop ? '1m' : '3m',
+    after: isClosedLoop ? '1m' : '2m',
     summary: `Many ${objective.events} fail in environment ${which}`,
     description: `{{ $value | humanizePercentage }} of the ${objective.events} of the last two minutes ${objective.badness}; ${budgetPercent} % are in the budget. ${objective.firstLook}`,
   });
@@ -65,8 +76,7 @@ function warning(objective: Objective, select: Select): Rule {
   const { key, budgetPercent } = objective;
   const ratio = (window: string): string => select(`collab:${key}:ratio_rate${window}`);
   const limit = bound(budgetPercent, SLOW);
-  // One sample each half minute, in events a second.
-  const failures = `sum_over_time(${select(`collab:${key}:bad_rate5m`)}[6h]) * 30`;
+  const failures = `(${objective.bad(select, '6h')}) * ${longWindows['6h']}`;
   return alert({
     ...worded(objective),
     severity: 'warning',

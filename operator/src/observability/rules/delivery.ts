@@ -21,21 +21,23 @@ function outboxStuck(select: Select): Rule {
 }
 
 /**
- * Most attempts fail, unless the last ones worked: retries are up to an hour apart, so a count of attempts alone would go on long
- * after the mail server is back. Or mails were given up that are more than a few mistyped addresses.
+ * Most of the newest attempts fail; or there are no newest, because a mail is tried at growing intervals, and most before failed, or
+ * all since before the longest interval. Or mails were given up, and more than a few mistyped addresses make.
  */
 function mailFailing(select: Select): Rule {
   const handled = (results: string, window: string): string =>
     `sum ${byEnvironment} (increase(${select('collab_notifications_total', `result=~"${results}"`)}[${window}]))`;
   const share = (results: string, window: string): string =>
-    `${handled(results, window)} / (${handled('sent|logged|retried|dead', window)} > 0)`;
-  const failing = `${share('retried|dead', '15m')} > 0.5 and ${handled('retried|dead', '15m')} > 1.5`;
-  const works = `max ${byEnvironment} (avg_over_time(${select('collab_store_up', 'store="smtp"')}[2m])) > 0.5`;
+    `${handled(results, window)} / (${handled('sent|retried|dead', window)} > 0)`;
+  const failed = (window: string, most: string): string =>
+    `${share('retried|dead', window)} ${most} and ${handled('retried|dead', window)} > 1.5`;
+  const failing = `${failed('3m', '> 0.5')} or ${failed('15m', '> 0.5')} or ${failed('70m', '== 1')}`;
+  const newestWork = `${share('retried|dead', '3m')} <= 0.5`;
   const givenUp = `${share('dead', '30m')} > 0.05 and ${handled('dead', '30m')} > 2.5`;
   return alert({
     name: 'CollabMailFailing',
     severity: 'warning',
-    expr: `((${failing}) unless on (namespace, environment) (${works})) or (${givenUp})`,
+    expr: `((${failing}) unless ${newestWork}) or ${givenUp}`,
     after: '1m',
     summary: `Mails of environment ${which} are not delivered`,
     description: `{{ $value | humanizePercentage }} of the attempts to hand a mail over failed. New users can't verify their address and nobody can reset a password. What does the mail server answer?`,

@@ -1,13 +1,12 @@
 import { availabilityAlerts } from './availability.ts';
-import { objectiveAlerts, objectiveRecords } from './burn-rates.ts';
+import { EVALUATION_SECONDS, objectiveAlerts, objectiveRecords } from './burn-rates.ts';
 import { capacityAlerts, capacityRecords } from './capacity.ts';
 import { deliveryAlerts } from './delivery.ts';
 import { realtimeAlerts } from './realtime.ts';
 import { selectOf } from './select.ts';
 import type { RuleGroup, RuleTarget } from './types.ts';
 
-/** The counts of failures in six hours rely on it, so it is not left to the server's default. */
-const interval = '30s';
+const interval = `${EVALUATION_SECONDS}s`;
 
 /**
  * Rules about environments. With a target every selector is restricted to it.

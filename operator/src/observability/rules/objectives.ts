@@ -23,6 +23,11 @@ export interface Objective {
   readonly all: (select: Select, window: string) => string;
 }
 
+/** Record of all events a second. */
+export function allRate(key: string): string {
+  return `collab:${key}:all_rate5m`;
+}
+
 const sum = (series: string, window: string): string => `sum ${byEnvironment} (rate(${series}[${window}]))`;
 
 const ofEnvironment = '-l app.kubernetes.io/instance={{ $labels.environment }}';
@@ -66,7 +71,7 @@ function requests(
     budgetPercent: 0.1,
     isClosedLoop: false,
     all,
-    bad: (select, window) => `${sum(series(select, ', status=~"5.."'), window)} or 0 * ${all(select, window)}`,
+    bad: (select, window) => `${sum(series(select, ', status=~"5.."'), window)} or 0 * ${select(allRate(about.key))}`,
   };
 }
 

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-up: node_modules/.installed ## a running environment on a real Kubernetes (CLUSTER=context to use one of yours)
+up: node_modules/.installed ## a running environment on a real Kubernetes (CLUSTER=context to use one of yours, OBSERVABILITY=1 for logs, metrics and dashboards)
 	@node scripts/up.ts
 
 down: node_modules/.installed ## remove everything that `make up` made

@@ -13,8 +13,9 @@ export type Images = Readonly<Record<string, string>>;
 type Say = (line: string) => void;
 
 /** Builds and loads the operator's and the services' images; answers references by component. */
-export async function provideImages(target: Target, say: Say): Promise<Images> {
+export async function provideImages(target: Target, say: Say, { observability = false } = {}): Promise<Images> {
   const images: Record<string, string> = { ...(await target.storeImages(say)) };
+  if (observability) Object.assign(images, await target.observabilityImages(say));
   const provide = (
     component: string,
     dockerfile: string,
@@ -37,13 +38,7 @@ export async function provideImages(target: Target, say: Say): Promise<Images> {
 
 /** Applies the CRD and the operator with these images and waits until it runs. */
 export async function installOperator(target: Target, images: Images): Promise<void> {
-  const overlay = join(stateDir, 'deploy');
-  mkdirSync(overlay, { recursive: true });
-  writeFileSync(
-    join(overlay, 'kustomization.yaml'),
-    JSON.stringify(overlayOf(relative(overlay, join(root, 'config/default')), images), null, 2),
-  );
-  await target.kubectl(['apply', '--server-side', '--force-conflicts', '-k', overlay]);
+  await applyOverlay(target, 'default', operatorPatch(images));
   await target.kubectl(['wait', '--for=condition=Established', 'crd/collabeditors.collabeditor.dev', '--timeout=60s']);
   await target.kubectl([
     '-n',
@@ -55,22 +50,55 @@ export async function installOperator(target: Target, images: Images): Promise<v
   ]);
 }
 
-/** A kustomization (JSON is YAML) that gives the operator's Deployment the images that were built. */
-function overlayOf(base: string, images: Images): unknown {
+/** Applies the log collector with these images and waits until it runs on every node. */
+export async function installLogs(target: Target, images: Images): Promise<void> {
+  await applyOverlay(target, 'logs', collectorPatch(images));
+  await target.kubectl([
+    '-n',
+    'collabeditor-logs',
+    'rollout',
+    'status',
+    'daemonset/collabeditor-collector',
+    '--timeout=180s',
+  ]);
+}
+
+/** Applies a folder of config/ with a patch, by a kustomization (JSON is YAML) of its own. */
+async function applyOverlay(target: Target, config: string, patch: unknown): Promise<void> {
+  const overlay = join(stateDir, 'deploy', config);
+  mkdirSync(overlay, { recursive: true });
+  const kustomization = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [relative(overlay, join(root, 'config', config))],
+    patches: [{ patch: JSON.stringify(patch) }],
+  };
+  writeFileSync(join(overlay, 'kustomization.yaml'), JSON.stringify(kustomization, null, 2));
+  await target.kubectl(['apply', '--server-side', '--force-conflicts', '-k', overlay]);
+}
+
+/** Gives the operator's Deployment the images that were built. */
+function operatorPatch(images: Images): unknown {
   const env = Object.entries(images)
-    .filter(([component]) => component !== 'operator')
+    .filter(([component]) => component !== 'operator' && component !== 'collector')
     .map(([component, reference]) => ({ name: `RELATED_IMAGE_${component.toUpperCase()}`, value: reference }));
-  const patch = {
+  return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name: 'collabeditor-operator', namespace: 'collabeditor-system' },
     spec: { template: { spec: { containers: [{ name: 'operator', image: images['operator'], env }] } } },
   };
+}
+
+/** Gives the collector, and the operator's program that writes its configuration, the images that were built. */
+function collectorPatch({ operator, collector }: Images): unknown {
+  const initContainers = [{ name: 'config', image: operator }];
+  const containers = collector === undefined ? {} : { containers: [{ name: 'collector', image: collector }] };
   return {
-    apiVersion: 'kustomize.config.k8s.io/v1beta1',
-    kind: 'Kustomization',
-    resources: [base],
-    patches: [{ patch: JSON.stringify(patch) }],
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'collabeditor-collector', namespace: 'collabeditor-logs' },
+    spec: { template: { spec: { initContainers, ...containers } } },
   };
 }
 

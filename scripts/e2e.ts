@@ -19,7 +19,7 @@ await runScript(async () => {
     // What an earlier run kept, or left in a crash, is not what this one is about.
     await target.down(() => undefined);
     await stages.run('cluster', (say) => target.up(say));
-    const images = await stages.run('images', (say) => provideImages(target, say));
+    const images = await stages.run('images', (say) => provideImages(target, say, { observability: true }));
     await stages.run('operator', () => installOperator(target, images));
     await applyNamespace(target, name);
     const run = [

@@ -19,6 +19,8 @@ export interface Target {
   provide(image: ImageBuild, say: Say): Promise<string>;
   /** References of PostgreSQL, Redis and RabbitMQ images, where the release's can't be pulled. */
   storeImages(say: Say): Promise<Readonly<Record<string, string>>>;
+  /** The same of Prometheus, Loki, Grafana and the log collector. */
+  observabilityImages(say: Say): Promise<Readonly<Record<string, string>>>;
   /** Where a browser on this machine reaches the Ingress, when that is not its address. */
   localUrl(): Promise<string | undefined>;
   down(say: Say): Promise<void>;
@@ -88,21 +90,37 @@ export function singleNode(name: string): Target {
       await command(`load-${component}`, [...cluster('load'), lastLine(built)], { say });
       return reference;
     },
-    async storeImages(say) {
-      const built = await command('store-images', [localCluster, 'images', 'postgres', 'redis', 'rabbitmq'], { say });
-      const archives = built.split('\n').filter((line) => line.endsWith('.tar'));
-      await command('load-stores', [...cluster('load'), ...archives], { say });
-      return {
+    storeImages: (say) =>
+      provideOwn(name, say, {
         postgres: 'localhost/collabeditor/postgres:17',
         redis: 'localhost/collabeditor/redis:8.0',
         rabbitmq: 'localhost/collabeditor/rabbitmq:4.0',
-      };
-    },
+      }),
+    observabilityImages: (say) =>
+      provideOwn(name, say, {
+        prometheus: 'localhost/collabeditor/prometheus:v3.16',
+        loki: 'localhost/collabeditor/loki:3.7',
+        grafana: 'localhost/collabeditor/grafana:stand-in',
+        collector: 'localhost/collabeditor/otel-collector:0.149',
+      }),
     localUrl: async () => lastLine(await command('cluster-url', cluster('url'))),
     down: async (say) => {
       await command('cluster-down', cluster('down'), { say });
     },
   };
+}
+
+/** Builds images of test/cluster and loads them into one of its clusters; answers the references that were given. */
+async function provideOwn<T extends Readonly<Record<string, string>>>(
+  clusterName: string,
+  say: Say,
+  references: T,
+): Promise<T> {
+  const names = Object.keys(references);
+  const built = await command(`images-${names.join('-')}`, [localCluster, 'images', ...names], { say });
+  const archives = built.split('\n').filter((line) => line.endsWith('.tar'));
+  await command(`load-${names.join('-')}`, [localCluster, 'load', '--name', clusterName, ...archives], { say });
+  return references;
 }
 
 function kind(name: string, ours: boolean): Target {
@@ -123,6 +141,7 @@ function kind(name: string, ours: boolean): Target {
       return reference;
     },
     storeImages: async () => ({}),
+    observabilityImages: async () => ({}),
     localUrl: async () => undefined,
     async down(say) {
       if (ours) await command('kind-delete', ['kind', 'delete', 'cluster', '--name', name], { say });
@@ -151,6 +170,7 @@ function existing(context: string): Target {
       return reference;
     },
     storeImages: async () => ({}),
+    observabilityImages: async () => ({}),
     localUrl: async () => undefined,
     down: () => removeEnvironment(kubectl),
   };
@@ -180,9 +200,10 @@ async function dockerBuild(
   return reference;
 }
 
-/** In a cluster that is not ours: the resource first, with its volumes, then the operator and the CRD. */
+/** In a cluster that is not ours: the resource first, with its volumes, then the log collector, the operator and the CRD. */
 async function removeEnvironment(kubectl: Target['kubectl']): Promise<void> {
   await kubectl(['delete', 'namespace', 'collab', '--ignore-not-found', '--wait']);
+  await kubectl(['delete', '-k', join(root, 'config/logs'), '--ignore-not-found', '--wait']);
   await kubectl(['delete', '-k', join(root, 'config/default'), '--ignore-not-found', '--wait']);
 }
 

@@ -1,11 +1,15 @@
-/** `make up`: a running environment, from this tree, on a real Kubernetes. */
+/**
+ * `make up`: a running environment, from this tree, on a real Kubernetes. With `OBSERVABILITY=1` it also brings what an
+ * environment with managed metrics, logs and dashboards needs: their images, and the log collector of the cluster.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { applyNamespace, installOperator, provideImages, waitReady } from './deploy.ts';
+import { applyNamespace, installLogs, installOperator, provideImages, waitReady } from './deploy.ts';
 import { command, createStages, runScript } from './stages.ts';
 import { chooseTarget } from './targets.ts';
 
 const namespace = 'collab';
+const observability = (process.env['OBSERVABILITY'] ?? '') !== '';
 const example = join(import.meta.dirname, '../examples/minimal.yaml');
 
 await runScript(async () => {
@@ -20,8 +24,9 @@ await runScript(async () => {
   }
   await stages.run('bundles of the operator and the services', () => command('build', ['node', 'scripts/build.ts']));
   await stages.run('cluster', (say) => target.up(say));
-  const images = await stages.run('images', (say) => provideImages(target, say));
+  const images = await stages.run('images', (say) => provideImages(target, say, { observability }));
   await stages.run('CRD and operator', () => installOperator(target, images));
+  if (observability) await stages.run('log collector', () => installLogs(target, images));
   const view = await stages.run('environment "team"', async (say) => {
     await applyNamespace(target, namespace);
     await target.kubectl(['-n', namespace, 'apply', '--server-side', '-f', '-'], readFileSync(example, 'utf8'));
@@ -41,6 +46,11 @@ await runScript(async () => {
       `  curl -s ${url}/auth/register -H 'content-type: application/json' -d '{"email":"ann@example.com","password":"a long password"}'`,
       `  ${kubectl} -n ${namespace} get collabeditors,pods`,
       `  ${kubectl} -n ${namespace} delete deployment team-realtime-service   # it comes back`,
+      ...(observability
+        ? [
+            `  ${kubectl} -n ${namespace} patch collabeditor team --type merge -p '{"spec":{"observability":{"metrics":{"type":"Managed"},"logs":"Managed","dashboards":"Managed"}}}'`,
+          ]
+        : []),
       '  make down',
     ].join('\n'),
   );

@@ -74,9 +74,18 @@ function safeValue(name: string, value: unknown, depth: number, budget: Budget):
     case 'boolean':
       return value;
     case 'object':
-      return value === null ? null : safeObject(value, depth, budget);
+      return value === null ? null : readable(value, depth, budget);
     default:
       return undefined;
+  }
+}
+
+/** Getters may throw, and a proxy whatever is asked of it. */
+function readable(value: object, depth: number, budget: Budget): unknown {
+  try {
+    return safeObject(value, depth, budget);
+  } catch {
+    return '[unreadable]';
   }
 }
 
@@ -155,13 +164,8 @@ function maskSecrets(text: string): string {
   return masks.reduce((masked, [pattern, replacement]) => masked.replace(pattern, replacement), text);
 }
 
-/** Getters and proxies may throw. */
 function entriesOf(value: object): [string, unknown][] {
-  try {
-    return Object.keys(value).map((name) => [name, read(value, name)]);
-  } catch {
-    return [];
-  }
+  return Object.keys(value).map((name) => [name, read(value, name)]);
 }
 
 function read(value: object, name: string): unknown {

@@ -9,7 +9,7 @@ export interface LogFields {
   readonly [field: string]: unknown;
 }
 
-/** A sentence for people, beginning with a capital. The type refuses a template with variable parts. */
+/** A sentence for people, beginning with a capital, without variable parts. */
 export type LogMessage = Capitalize<string>;
 type Write = (fields: LogFields, msg: LogMessage) => void;
 
@@ -42,6 +42,8 @@ export function createLogger(options: LogOptions): Logger {
       level: options.level,
       base: { service: options.service, pod: options.pod },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      // `err` is described like all other fields.
+      serializers: { err: (described: unknown) => described },
       formatters: { level: (label) => ({ level: label }), log: safeFields },
       mixin: () => {
         const traceId = currentTraceId();

@@ -67,6 +67,7 @@ export function createTracer(settings: TracerSettings): Tracer {
       const timer = setTimeout(() => resolve(undefined), FLUSH_MS);
       await Promise.race([provider.shutdown().catch(() => undefined), late]);
       clearTimeout(timer);
+      bounded.giveUp();
     },
   };
 }
@@ -89,13 +90,17 @@ function samplerOf({ sampler, ratio }: TracerSettings): Sampler {
 }
 
 /** The SDK's processor bounds what waits, but neither what is on its way nor does it tell of what it drops; both are counted here. */
-function boundedProcessor(exporter: SpanExporter, onDropped: TracerSettings['onDropped']): SpanProcessor {
+function boundedProcessor(
+  exporter: SpanExporter,
+  onDropped: TracerSettings['onDropped'],
+): SpanProcessor & { giveUp(): void } {
   let kept = 0;
+  let isOver = false;
   const counting: SpanExporter = {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
         kept -= spans.length;
-        if (result.error) onDropped(spans.length, result.error);
+        if (result.error && !isOver) onDropped(spans.length, result.error);
         done(result);
       }),
     shutdown: () => exporter.shutdown(),
@@ -119,8 +124,11 @@ function boundedProcessor(exporter: SpanExporter, onDropped: TracerSettings['onD
       batches.onEnd(span);
     },
     forceFlush: () => batches.forceFlush(),
-    async shutdown() {
-      await batches.shutdown();
+    shutdown: () => batches.shutdown(),
+    /** What is still on its way is counted as lost. */
+    giveUp() {
+      isOver = true;
+      if (kept > 0) onDropped(kept, undefined);
     },
   };
 }

@@ -23,7 +23,7 @@ export interface Provisioned {
 }
 
 /** A file that Grafana could not make use of. */
-export class ProvisioningError extends Error {
+class ProvisioningError extends Error {
   override readonly name = 'ProvisioningError';
 }
 

@@ -52,7 +52,7 @@ export function board(plan: BoardPlan): Board {
     .editable()
     .link(inPlainSight(linksToOthers()))
     .annotation(inPlainSight(starts(plan.starts)))
-    .variables([...plan.variables]);
+    .variables(plan.variables.map(withoutIntervals));
   for (const row of plan.rows) addRow(builder, row);
   return numbered(builder.build());
 }
@@ -99,6 +99,19 @@ function inPlainSight<T extends { placement?: unknown }>(builder: Builder<T>): B
     build: () => {
       const built = builder.build();
       delete built.placement;
+      return built;
+    },
+  };
+}
+
+/** The library gives every variable what only a variable of intervals has. */
+function withoutIntervals(variable: Builder<VariableModel>): Builder<VariableModel> {
+  return {
+    build: () => {
+      const built = variable.build();
+      delete built.auto;
+      delete built.auto_min;
+      delete built.auto_count;
       return built;
     },
   };

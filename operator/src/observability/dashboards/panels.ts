@@ -12,6 +12,7 @@ import {
   SortOrder,
   StackingConfigBuilder,
   StackingMode,
+  TableCellDisplayMode,
   TooltipDisplayMode,
   VisibilityMode,
   VizLegendOptionsBuilder,
@@ -155,12 +156,13 @@ export interface TableOptions {
 export function table(about: About, query: Query, options: TableOptions): Builder<Panel> {
   const { unit, value, columns, width = 12 } = options;
   const names = [...Object.keys(columns), 'Value'];
-  return new TableBuilder()
+  const panel = new TableBuilder()
     .title(about.title)
     .description(about.description)
     .datasource(prometheus)
     .targets(metricsAsTable([query]))
     .filterable(true)
+    .cellOptions({ type: TableCellDisplayMode.Auto })
     .overrideByName(value, [{ id: 'unit', value: unit }])
     .withTransformation({
       id: 'organize',
@@ -173,6 +175,7 @@ export function table(about: About, query: Query, options: TableOptions): Builde
     .withTransformation({ id: 'sortBy', options: { fields: {}, sort: [{ field: value, desc: true }] } })
     .span(width)
     .height(8);
+  return { build: () => withoutFooter(panel.build()) };
 }
 
 /** How values spread over a histogram's buckets. */
@@ -240,6 +243,12 @@ function linesLook(panel: LinesBuilder, { unit, min, max, stacked = false, width
   if (min !== undefined) panel.min(min);
   if (max !== undefined) panel.max(max);
   return stacked ? panel.stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A')) : panel;
+}
+
+/** Grafana has none any more; the library still writes it. */
+function withoutFooter(panel: Panel): Panel {
+  const { footer: _, ...options } = panel.options as Record<string, unknown>;
+  return { ...panel, options };
 }
 
 function thresholds(limits: readonly Limit[], base = 'green'): ThresholdsConfigBuilder {

@@ -1,5 +1,5 @@
-import { Type, type Static } from 'typebox';
-import { Value } from 'typebox/value';
+import Type, { type Static } from 'typebox';
+import { Parse } from 'typebox/value';
 import { substitute, type Names, type Source, type Times, type Values } from './substitute.ts';
 
 /** A question that a dashboard asks of a data source, ready to be asked. */
@@ -26,7 +26,7 @@ export type Ask =
 
 /** Every query of a dashboard's panels, variables and annotations, with variables substituted as Grafana does it. */
 export function queriesOf(dashboard: unknown, values: Values, times: Times): Query[] {
-  const board = Value.Parse(Board, dashboard);
+  const board = Parse(Board, dashboard);
   const names: Names = { variables: board.templating.list, values, times };
   return [
     ...board.templating.list.flatMap((variable) => ofVariable(board.uid, variable, names)),
@@ -37,7 +37,9 @@ export function queriesOf(dashboard: unknown, values: Values, times: Times): Que
 
 /** Names of the metrics in a PromQL expression of ours: each is followed by its matchers, or stands alone in parentheses. */
 export function metricsOf(expr: string): string[] {
-  const found = expr.matchAll(/\b([a-zA-Z_:][a-zA-Z0-9_:]*)(?=\{)|\(([a-z]+_[a-z0-9_:]+)\)(?! *\()/g);
+  const found = expr
+    .replaceAll(/"[^"]*"/g, '""')
+    .matchAll(/\b([a-zA-Z_:][a-zA-Z0-9_:]*)(?=\{)|\(([a-z]+_[a-z0-9_:]+)\)(?! *\()/g);
   return [...new Set([...found].map(([, withMatchers, alone]) => withMatchers ?? alone ?? ''))].filter(
     (name) => name !== '',
   );
@@ -119,7 +121,7 @@ function ofVariable(dashboard: string, variable: Static<typeof Variable>, names:
   const { type, name: title, datasource } = variable;
   if (type !== 'query' || datasource === undefined) return [];
   const source = datasource.type;
-  const { query } = Value.Parse(VariableQuery, variable.query);
+  const { query } = Parse(VariableQuery, variable.query);
   return [{ dashboard, place: 'variable', title, source, ask: labelValues(substitute(query, source, names)) }];
 }
 

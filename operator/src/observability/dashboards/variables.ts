@@ -65,7 +65,6 @@ function valuesOf(name: string, label: string, query: string): QueryVariableBuil
   return new QueryVariableBuilder(name)
     .label(label)
     .datasource(prometheus)
-    .definition(query)
     .query({ query, refId: 'StandardVariableQuery' })
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .sort(VariableSort.AlphabeticalAsc);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { asyncApi, openApi } from '@collabeditor/contracts';
 import { generatedFiles } from '../operator/src/api/generate.ts';
 import { dashboardFiles } from '../operator/src/observability/dashboards/generate.ts';
+import { ruleFiles } from '../operator/src/observability/rules/generate.ts';
 import { contractPage } from './promises.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -15,6 +16,7 @@ const files = [
   { path: 'packages/contracts/asyncapi.json', content: json(asyncApi(version)) },
   ...generatedFiles(),
   ...dashboardFiles(),
+  ...ruleFiles(),
   { path: 'docs/contract.md', content: contractPage() },
 ];
 

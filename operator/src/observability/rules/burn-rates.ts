@@ -1,5 +1,5 @@
 import { alert, which } from './alert.ts';
-import { allRate, type Objective, objectives } from './objectives.ts';
+import { type Objective, objectives } from './objectives.ts';
 import type { Select } from './select.ts';
 import type { RecordingRule, Rule } from './types.ts';
 
@@ -36,16 +36,17 @@ export function objectiveRecords(select: Select): RecordingRule[] {
       expr: `(${badEvents}) / ((${allEvents}) > 0)`,
     });
     const badRate = `collab:${key}:bad_rate5m`;
+    const allRate = `collab:${key}:all_rate5m`;
     return [
-      { record: allRate(key), expr: all(select, '5m') },
+      { record: allRate, expr: all(select, '5m') },
       { record: badRate, expr: bad(select, '5m') },
       share('2m', bad(select, '2m'), all(select, '2m')),
-      share('5m', select(badRate), select(allRate(key))),
+      share('5m', select(badRate), select(allRate)),
       ...Object.entries(longWindows).map(([window, seconds]) =>
         share(
           window,
-          `(${bad(select, window)}) * ${seconds / EVALUATION_SECONDS}`,
-          `sum_over_time(${select(allRate(key))}[${window}])`,
+          `(${bad(select, window, `0 * ${select(allRate)}`)}) * ${seconds / EVALUATION_SECONDS}`,
+          `sum_over_time(${select(allRate)}[${window}])`,
         ),
       ),
     ];
@@ -76,7 +77,7 @@ function warning(objective: Objective, select: Select): Rule {
   const { key, budgetPercent } = objective;
   const ratio = (window: string): string => select(`collab:${key}:ratio_rate${window}`);
   const limit = bound(budgetPercent, SLOW);
-  const failures = `(${objective.bad(select, '6h')}) * ${longWindows['6h']}`;
+  const failures = `(${objective.bad(select, '6h', `0 * ${select(`collab:${key}:all_rate5m`)}`)}) * ${longWindows['6h']}`;
   return alert({
     ...worded(objective),
     severity: 'warning',

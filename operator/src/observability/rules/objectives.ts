@@ -18,14 +18,12 @@ export interface Objective {
    * of an hour hardly grows; a share of the last two minutes tells.
    */
   readonly isClosedLoop: boolean;
-  /** Bad events, and all of them, a second. Bad is 0, not absent, where there are only good ones. */
-  readonly bad: (select: Select, window: string) => string;
+  /**
+   * Bad events, and all of them, a second. Bad is 0, not absent, where there are only good ones; `zero` is an expression for that 0
+   * which costs less than the events of the whole window.
+   */
+  readonly bad: (select: Select, window: string, zero?: string) => string;
   readonly all: (select: Select, window: string) => string;
-}
-
-/** Record of all events a second. */
-export function allRate(key: string): string {
-  return `collab:${key}:all_rate5m`;
 }
 
 const sum = (series: string, window: string): string => `sum ${byEnvironment} (rate(${series}[${window}]))`;
@@ -71,7 +69,8 @@ function requests(
     budgetPercent: 0.1,
     isClosedLoop: false,
     all,
-    bad: (select, window) => `${sum(series(select, ', status=~"5.."'), window)} or 0 * ${select(allRate(about.key))}`,
+    bad: (select, window, zero = `0 * ${all(select, window)}`) =>
+      `${sum(series(select, ', status=~"5.."'), window)} or ${zero}`,
   };
 }
 

@@ -61,6 +61,17 @@ module.exports = {
       { path: '^operator/src/kube/', dependencyTypesNot: ['type-only'] },
     ),
     never(
+      'dashboards-are-data',
+      'The operator takes the committed dashboards; what writes them stays out of its bundle.',
+      {
+        path: '^operator/src/(?!observability/dashboards/)|^operator/src/observability/dashboards/(index|queries|substitute|committed)[.]',
+        pathNot: tests,
+      },
+      {
+        path: '^node_modules/@grafana/|^operator/src/observability/dashboards/(boards/|rows/|board|generate|objectives|panels|selectors|targets|variables)',
+      },
+    ),
+    never(
       'nothing-imports-tests',
       'test/ and scripts/ are leaves.',
       { path: '^(packages|services|operator)/', pathNot: tests },

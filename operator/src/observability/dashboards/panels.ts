@@ -219,7 +219,7 @@ export function logLines(about: About, selector: string): Builder<Panel> {
 }
 
 /** Words and colours for values. */
-export function words(of: Readonly<Record<string, readonly [text: string, color: string]>>): ValueMapping {
+function words(of: Readonly<Record<string, readonly [text: string, color: string]>>): ValueMapping {
   const entries = Object.entries(of).map(([value, [text, color]], index) => [value, { text, color, index }] as const);
   return { type: MappingType.ValueToText, options: Object.fromEntries(entries) };
 }

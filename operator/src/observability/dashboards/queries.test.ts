@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { dashboards } from './index.ts';
 import { metricsOf, queriesOf } from './queries.ts';
 import { substitute, type Source } from './substitute.ts';
 
@@ -114,4 +118,22 @@ it('[DA15] names the metrics of an expression', () => {
     'b:c',
   ]);
   expect(metricsOf('max by (name) (collabeditor_condition) == 1')).toEqual(['collabeditor_condition']);
+});
+
+it('[DA17] asks for nothing of RabbitMQ that is not kept', () => {
+  const file = join(import.meta.dirname, '../../../../config/prometheus/scrape.yaml');
+  const { scrape_configs: jobs } = parse(readFileSync(file, 'utf8')) as {
+    scrape_configs: { metric_relabel_configs?: { source_labels: string[]; regex: string; action: string }[] }[];
+  };
+  const kept = jobs
+    .flatMap(({ metric_relabel_configs: rules = [] }) => rules)
+    .filter(({ source_labels: [label], action }) => label === '__name__' && action === 'keep')
+    .map(({ regex }) => new RegExp(`^(?:${regex})$`));
+  const values = { namespace: 'n', environment: 'e', component: '$__all', pod: '$__all', level: '$__all' };
+  const asked = dashboards
+    .flatMap(({ json }) => queriesOf(json, values, times))
+    .flatMap(({ source, ask }) => (source === 'loki' || ask.kind === 'labelValues' ? [] : metricsOf(ask.expr)))
+    .filter((metric) => metric.startsWith('rabbitmq_'));
+  expect(new Set(asked).size).toBeGreaterThan(10);
+  expect(asked.filter((metric) => !kept.some((regex) => regex.test(metric)))).toEqual([]);
 });

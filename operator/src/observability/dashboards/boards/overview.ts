@@ -50,11 +50,11 @@ const now: Row = {
     ),
     stat(
       {
-        title: 'Targets down',
+        title: 'Processes down',
         description:
           'Processes that Prometheus knows of and cannot scrape. Normal: 0; for a minute more during a rollout.',
       },
-      [{ expr: `count(${of('up')} == 0) or vector(0)`, legend: 'down' }],
+      [{ expr: `count(min by (component, pod) (${of('up')}) == 0) or vector(0)`, legend: 'down' }],
       { unit: Plain, limits: [[1, 'red']] },
     ),
     ...objectives.map(budgetStat),
@@ -173,7 +173,7 @@ const processes: Row = {
         description:
           'Processes that Prometheus can scrape, by component. Compare with the replicas that the manifest asks for.',
       },
-      [{ expr: `sum by (component) (${of('up')})`, legend: '{{component}}' }],
+      [{ expr: `sum by (component) (min by (component, pod) (${of('up')}))`, legend: '{{component}}' }],
       { unit: Plain, min: 0, width: 10 },
     ),
     states(

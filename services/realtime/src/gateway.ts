@@ -3,7 +3,17 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CLOSE, MAX_FRAME_BYTES, problems } from '@collabeditor/contracts';
-import { type Clock, inTrace, type Logger, Problem, unavailable, type Verifier } from '@collabeditor/kit';
+import {
+  type Clock,
+  inTrace,
+  type Logger,
+  type OpenSpan,
+  openSpan,
+  Problem,
+  type SpanOptions,
+  unavailable,
+  type Verifier,
+} from '@collabeditor/kit';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Client, type Socket } from './client.ts';
 import { answerOf, type Knock, parseKnock } from './knock.ts';
@@ -39,6 +49,19 @@ interface Open {
   pingedAt: number;
 }
 
+const SWITCHED = 101;
+const UPGRADE: SpanOptions = {
+  name: 'GET /ws/doc/{id}',
+  kind: 'server',
+  attributes: { 'http.request.method': 'GET', 'http.route': '/ws/doc/{id}', 'url.scheme': 'http' },
+};
+
+function endUpgrade(span: OpenSpan, status: number | null): void {
+  if (status !== null) span.set({ 'http.response.status_code': status });
+  if (status === null || status >= 500) span.fail(String(status ?? 'cut_off'));
+  span.end();
+}
+
 /** Turns upgrades into sessions. What can be refused is refused before the upgrade, where the client can read why. */
 export class Gateway implements AsyncDisposable {
   readonly #ports: GatewayPorts;
@@ -64,26 +87,31 @@ export class Gateway implements AsyncDisposable {
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { log, maxConnections } = this.#ports;
     // A client that goes away in the middle of it.
     socket.on('error', () => socket.destroy());
+    const span = openSpan(UPGRADE);
+    void span.run(() => this.#answer(request, socket, head).then((status) => endUpgrade(span, status)));
+  }
+
+  /** Lets a client in or not; answers the status that it got, or null where it went away before. */
+  async #answer(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<number | null> {
+    const { log, maxConnections } = this.#ports;
     const knock = parseKnock(request);
-    if (knock instanceof Problem) {
-      refuse(socket, knock);
-      return;
-    }
+    if (knock instanceof Problem) return refuse(socket, knock);
     const isFull = this.#draining || this.#open.size + this.#arriving >= maxConnections;
     this.#arriving++;
     const admitted = isFull ? Promise.reject(full(this.#draining)) : this.#admit(request, socket, head, knock);
-    admitted
-      .catch(async (error: unknown) => {
+    return admitted
+      .catch((error: unknown) => {
         const problem = error instanceof Problem ? error : internal(log, error);
-        if (knock.dialect === 'v1') await closeAfterUpgrade(this.#server, request, socket, head, problem);
-        else refuse(socket, problem);
+        return knock.dialect === 'v1'
+          ? closeAfterUpgrade(this.#server, request, socket, head, problem)
+          : refuse(socket, problem);
       })
       .catch((error: unknown) => {
         log.debug({ event: 'upgrade_cut_off', err: error }, 'An upgrade ended before it was answered');
         socket.destroy();
+        return null;
       })
       .finally(() => this.#arriving--);
   }
@@ -109,7 +137,7 @@ export class Gateway implements AsyncDisposable {
     for (const { ws } of this.#open.values()) ws.terminate();
   }
 
-  async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, knock: Knock): Promise<void> {
+  async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, knock: Knock): Promise<number> {
     const { shell, verifier, clock } = this.#ports;
     const { documentId, clientId, dialect, resume } = knock;
     const caller = await identify(verifier, knock);
@@ -130,6 +158,7 @@ export class Gateway implements AsyncDisposable {
         fresh,
       );
       if (ws.readyState === ws.CLOSED) client.gone();
+      return SWITCHED;
     } finally {
       if (!this.#open.has(sessionId)) watch.end();
     }
@@ -202,16 +231,17 @@ async function closeAfterUpgrade(
   socket: Duplex,
   head: Buffer,
   problem: Problem,
-): Promise<void> {
-  if (socket.destroyed) return;
+): Promise<number | null> {
+  if (socket.destroyed) return null;
   const ws = await accept(server, request, socket, head);
   const code = problem.status === 401 ? CLOSE.unauthenticated : problem.status === 404 ? CLOSE.notFound : CLOSE.full;
   ws.on('error', () => ws.terminate());
   ws.close(code, problem.code);
+  return SWITCHED;
 }
 
-function refuse(socket: Duplex, problem: Problem): void {
-  if (socket.destroyed) return;
+function refuse(socket: Duplex, problem: Problem): number | null {
+  if (socket.destroyed) return null;
   const body = JSON.stringify(problem);
   const headers = {
     'Content-Type': 'application/problem+json',
@@ -221,6 +251,7 @@ function refuse(socket: Duplex, problem: Problem): void {
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`, ...lines, '', body].join('\r\n'));
+  return problem.status;
 }
 
 function full(draining: boolean): Problem {

@@ -7,6 +7,7 @@ export interface SessionOptions {
   /** Where the token goes; by default into the header. */
   readonly tokenIn?: 'header' | 'query' | 'protocol';
   readonly protocols?: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Frame extends Readonly<Record<string, unknown>> {
@@ -38,15 +39,13 @@ export interface Session {
 }
 
 export function openSession(url: string, token: string, options: SessionOptions = {}): Session {
-  const { tokenIn = 'header', protocols = [] } = options;
+  const { tokenIn = 'header', protocols = [], headers = {} } = options;
   const target = new URL(url);
   if (tokenIn === 'query') target.searchParams.set('token', token);
   const offered = tokenIn === 'protocol' ? [...protocols, `bearer.${token}`] : [...protocols];
-  const ws = new WebSocket(
-    target,
-    offered,
-    tokenIn === 'header' ? { headers: { authorization: `Bearer ${token}` } } : {},
-  );
+  const ws = new WebSocket(target, offered, {
+    headers: { ...headers, ...(tokenIn === 'header' ? { authorization: `Bearer ${token}` } : {}) },
+  });
   const frames: Frame[] = [];
   let taken = 0;
   let wake = Promise.withResolvers<undefined>();

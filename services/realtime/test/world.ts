@@ -23,6 +23,7 @@ import {
   type Mounted,
   Problem,
   reply,
+  type Runtime,
   startService,
   type StartedService,
   type Verifier,
@@ -50,7 +51,7 @@ export interface World extends AsyncDisposable {
   readonly roles: Map<string, Role>;
   /** While true, the document service cuts connections. */
   readonly documents: { away: boolean };
-  start(env?: Record<string, string>): Promise<Replica>;
+  start(env?: Record<string, string>, overrides?: Partial<Runtime>): Promise<Replica>;
   person(name?: string, life?: string): Promise<Person>;
   tokenOf(person: { id: string; name: string }, life: string): Promise<string>;
   /** A new document's id; the first person owns it, the others are editors. */
@@ -105,8 +106,8 @@ export async function startWorld(): Promise<World> {
     roles,
     documents,
     tokenOf,
-    async start(overrides = {}) {
-      const service = await startService(definition, { ...env, ...overrides });
+    async start(own = {}, overrides = {}) {
+      const service = await startService(definition, { ...env, ...own }, overrides);
       const replica = replicaOf(service, () => replicas.delete(replica));
       replicas.add(replica);
       return replica;

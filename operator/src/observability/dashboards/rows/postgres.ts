@@ -35,7 +35,7 @@ export const postgresRow: Row = {
       },
       [
         {
-          expr: `max(${blocks('cache')}) / clamp_min(max(${blocks('cache')}) + max(${blocks('disk')}), 1e-9)`,
+          expr: `1 - max(${blocks('disk')}) / clamp_min(max(${blocks('cache')}) + max(${blocks('disk')}), 1e-9)`,
           legend: 'cache',
         },
       ],

@@ -10,6 +10,7 @@ import type { Verdict } from './consumer.ts';
 import { createLogger } from './log.ts';
 import { appendEvent, startRelay } from './outbox.ts';
 import { createPool, type Pool, transaction } from './postgres.ts';
+import { traceHeaders, withTrace } from './trace.ts';
 
 const log = createLogger({ service: 'test', pod: 'p', level: 'silent' });
 const stack: (() => PromiseLike<unknown>)[] = [];
@@ -147,6 +148,26 @@ async function locks(pool: Pool): Promise<unknown> {
   );
   return rows[0]?.n;
 }
+
+it('[KI70, KI71] a trace goes on unchanged through outbox and broker, and baggage does not', async () => {
+  const pool = await outbox();
+  const broker = connectBroker();
+  const seen: unknown[] = [];
+  broker.consume({ queue: QUEUES.documents, prefetch: 1 }, async (event, { properties }) => {
+    seen.push([event.id, traceHeaders(), properties.headers]);
+    return 'ack';
+  });
+  own(relayOf(pool, broker));
+  const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, tracestate: 'a=1,b=2' };
+  const [traced, untraced] = [deleted('a'), deleted('a')];
+  await withTrace({ ...trace, baggage: 'c=3' }, () => transaction(pool, (tx) => appendEvent(tx, traced)));
+  await transaction(pool, (tx) => appendEvent(tx, untraced));
+  await eventually(() => expect(seen).toHaveLength(2));
+  expect(seen).toEqual([
+    [traced.id, trace, trace],
+    [untraced.id, {}, {}],
+  ]);
+});
 
 describe('a consumer', () => {
   const publish = (broker: Broker, event: AnyEvent) =>

@@ -6,6 +6,7 @@ import { proxied } from '../../../test/harness/proxy.ts';
 import { createBroker } from './broker.ts';
 import { redisFields } from './config.ts';
 import { createHttpApp } from './http.ts';
+import { createLogger } from './log.ts';
 import { createPool } from './postgres.ts';
 import { createRedis } from './redis.ts';
 import { handle, reply } from './route.ts';
@@ -89,6 +90,53 @@ it('[KI43] starts with every store away, and finds them when they come', async (
   await eventually(async () =>
     expect(await fetchJson(url)).toEqual({ status: 200, body: { cache: 'PONG', broker: true } }),
   );
+});
+
+it('[KI81, KI82] tells an outage of its stores once, and its end, and nothing of what goes well', async () => {
+  const database = own(await freshDatabase('probe'));
+  const vhost = own(await freshVhost());
+  const postgres = await proxied(database.url);
+  const rabbit = await proxied(vhost.amqpUrl);
+  const redis = await proxied(process.env['COLLAB_TEST_REDIS_URL'] ?? '');
+  const proxies = [postgres, rabbit, redis].map(({ proxy }) => own(proxy));
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLogger({ service: 'probe', pod: 'p', level: 'info', destination });
+  const told = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const toldOf = (...events: string[]) => told().filter(({ event }) => events.includes(String(event)));
+  for (const proxy of proxies) await proxy.up();
+  const service = own(
+    await startService(
+      definition,
+      { ...secret, DATABASE_URL: postgres.url, AMQP_URL: rabbit.url, REDIS_URL: redis.url },
+      { log },
+    ),
+  );
+  const url = `${service.publicUrl}/ping`;
+  const headers = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
+  const works = () =>
+    eventually(async () =>
+      expect(await fetchJson(url)).toEqual({ status: 200, body: { cache: 'PONG', broker: true } }),
+    );
+  await works();
+  for (let count = 0; count < 50; count++) await fetch(url, { headers });
+  expect(lines).toEqual([]);
+
+  for (const proxy of proxies) await proxy.down();
+  await eventually(() => expect(toldOf('broker_away', 'database_away', 'redis_away')).toHaveLength(3));
+  for (let count = 0; count < 50; count++) await fetch(url, { headers });
+  for (const proxy of proxies) await proxy.up();
+  await works();
+  await eventually(() => expect(toldOf('broker_back', 'database_back', 'redis_back')).toHaveLength(3));
+  expect(toldOf('broker_away', 'database_away', 'redis_away')).toHaveLength(3);
+  for (const line of toldOf('broker_back', 'database_back', 'redis_back')) {
+    expect(line).toMatchObject({ level: 'info', seconds: expect.any(Number) });
+    expect(line).not.toHaveProperty('traceId');
+  }
+  const answers = toldOf('request_answered');
+  expect(answers.every(({ level, traceId }) => level === 'warn' && traceId === 'a'.repeat(32))).toBe(true);
+  expect(answers.length).toBeGreaterThan(0);
+  expect(answers.length).toBeLessThan(50);
 });
 
 it('[KI41] is not ready at once when told to stop, and still answers', async () => {

@@ -30,6 +30,7 @@ it('[DA1] has the five dashboards', () => {
     ]),
   );
   expect(new Set(dashboards.map(({ title }) => title)).size).toBe(5);
+  expect(dashboards.map(({ scope }) => scope)).toEqual([...Array<string>(4).fill('environment'), 'operator']);
 });
 
 it('[DA2] has committed what its source generates', () => {
@@ -37,13 +38,16 @@ it('[DA2] has committed what its source generates', () => {
   expect(stale.map(({ path }) => path)).toEqual([]);
 });
 
-it('[DA10] has every dashboard that an alert names', () => {
+it('[DA10] has every dashboard that an alert or a link names', () => {
   const named = [...environmentRules('all'), ...operatorRules()]
     .flatMap(({ rules }) => rules)
     .flatMap((rule) => ('annotations' in rule ? Object.entries(rule.annotations) : []))
     .filter(([key]) => key.startsWith('dashboard'))
     .map(([, value]) => /collabeditor-[a-z]+/.exec(value)?.[0]);
-  expect(dashboards.map(({ uid }) => uid)).toEqual(expect.arrayContaining([...new Set(named)]));
+  const linked = [...JSON.stringify(dashboards).matchAll(/\/d\/(collabeditor-[a-z]+)/g)].map(([, uid]) => uid);
+  expect(named.length).toBeGreaterThan(10);
+  expect(linked.length).toBeGreaterThan(0);
+  expect(dashboards.map(({ uid }) => uid)).toEqual(expect.arrayContaining([...new Set([...named, ...linked])]));
 });
 
 describe.each(boards)('$uid', ({ uid, board }) => {
@@ -82,6 +86,7 @@ describe.each(boards)('$uid', ({ uid, board }) => {
   it('[DA7] asks about the chosen environment or the operator only', () => {
     const values = {
       namespace: 'the-namespace',
+      operator: 'the-namespace',
       environment: 'the-environment',
       component: '$__all',
       pod: '$__all',

@@ -149,12 +149,14 @@ export interface TableOptions {
   readonly value: string;
   /** Labels that become columns, with their titles, in this order. */
   readonly columns: Readonly<Record<string, string>>;
+  /** Where the cells of a column, known by its title, lead to. */
+  readonly links?: Readonly<Record<string, { readonly title: string; readonly url: string }>>;
   readonly width?: number;
 }
 
 /** Values of now as rows, the greatest first. */
 export function table(about: About, query: Query, options: TableOptions): Builder<Panel> {
-  const { unit, value, columns, width = 12 } = options;
+  const { unit, value, columns, links = {}, width = 12 } = options;
   const names = [...Object.keys(columns), 'Value'];
   const panel = new TableBuilder()
     .title(about.title)
@@ -175,6 +177,9 @@ export function table(about: About, query: Query, options: TableOptions): Builde
     .withTransformation({ id: 'sortBy', options: { fields: {}, sort: [{ field: value, desc: true }] } })
     .span(width)
     .height(8);
+  for (const [column, link] of Object.entries(links)) {
+    panel.overrideByName(column, [{ id: 'links', value: [{ ...link, targetBlank: true }] }]);
+  }
   return { build: () => withoutFooter(panel.build()) };
 }
 

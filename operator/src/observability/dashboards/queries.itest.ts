@@ -10,6 +10,7 @@ import { queriesOf } from './queries.ts';
 
 const values = {
   namespace: 'editing',
+  operator: 'collabeditor-system',
   environment: 'team',
   component: ['user-service', 'document-service'],
   pod: '$__all',

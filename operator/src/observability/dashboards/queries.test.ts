@@ -129,7 +129,14 @@ it('[DA17] asks for nothing of RabbitMQ that is not kept', () => {
     .flatMap(({ metric_relabel_configs: rules = [] }) => rules)
     .filter(({ source_labels: [label], action }) => label === '__name__' && action === 'keep')
     .map(({ regex }) => new RegExp(`^(?:${regex})$`));
-  const values = { namespace: 'n', environment: 'e', component: '$__all', pod: '$__all', level: '$__all' };
+  const values = {
+    namespace: 'n',
+    operator: 'o',
+    environment: 'e',
+    component: '$__all',
+    pod: '$__all',
+    level: '$__all',
+  };
   const asked = dashboards
     .flatMap(({ json }) => queriesOf(json, values, times))
     .flatMap(({ source, ask }) => (source === 'loki' || ask.kind === 'labelValues' ? [] : metricsOf(ask.expr)))

@@ -3,9 +3,9 @@ export function of(metric: string, matchers = ''): string {
   return `${metric}{namespace="$namespace", environment="$environment"${matchers === '' ? '' : `, ${matchers}`}}`;
 }
 
-/** The same for the operator, which belongs to no environment. */
+/** The same for the operator, which belongs to no environment; its namespace has a variable of its own, so that links don't carry it away. */
 export function ofOperator(metric: string, matchers = ''): string {
-  return `${metric}{component="operator", namespace="$namespace"${matchers === '' ? '' : `, ${matchers}`}}`;
+  return `${metric}{component="operator", namespace="$operator"${matchers === '' ? '' : `, ${matchers}`}}`;
 }
 
 /** Increase a second, over a window that always holds at least four scrapes. */

@@ -25,7 +25,7 @@ export function operator(): Board {
     variables: [
       metricsSource(),
       oneOf(
-        'namespace',
+        'operator',
         'Operator in',
         'label_values(controller_runtime_reconcile_total{component="operator"}, namespace)',
       ),
@@ -115,6 +115,12 @@ const environments: Row = {
         unit: Plain,
         value: 'Holds',
         columns: { namespace: 'Namespace', name: 'Environment', type: 'Condition', status: 'Status' },
+        links: {
+          Environment: {
+            title: 'Show this environment',
+            url: '/d/collabeditor-overview?${__url_time_range}&var-namespace=${__data.fields.Namespace}&var-environment=${__value.raw}',
+          },
+        },
       },
     ),
   ],
@@ -186,7 +192,7 @@ const queue: Row = {
       },
       [
         { expr: `sum(${rate(ofOperator('workqueue_adds_total'))})`, legend: 'added' },
-        { expr: `sum(${rate(ofOperator('workqueue_retries_total'))})`, legend: 'tried again' },
+        { expr: `sum(${rate(ofOperator('workqueue_retries_total'))}) or vector(0)`, legend: 'tried again' },
       ],
       { unit: OpsPerSecond, min: 0 },
     ),

@@ -15,6 +15,7 @@ import { of, quantile, rate } from '../selectors.ts';
 import { anyOf, environmentVariables, levels } from '../variables.ts';
 
 const chosen = 'component=~"$component"';
+const runbooks = 'https://github.com/collabeditor/collabeditor/blob/main/docs/runbooks';
 const firing = of('ALERTS', 'alertstate="firing"');
 
 /** Is this environment well, and if not, where? */
@@ -83,17 +84,17 @@ const alerts: Row = {
     table(
       {
         title: 'Firing alerts',
-        description:
-          'Each has a runbook named after it in docs/runbooks. “none” stands for an environment in which all is well.',
+        description: 'Each leads to its runbook. The severity “none” stands for an environment in which all is well.',
       },
       {
-        expr: `max by (alertname, severity, component) (${firing}) or on () label_replace(vector(0), "alertname", "none", "", "")`,
+        expr: `max by (alertname, severity, component) (${firing}) or on () label_replace(vector(0), "severity", "none", "", "")`,
         legend: '',
       },
       {
         unit: Plain,
         value: 'Firing',
         columns: { alertname: 'Alert', severity: 'Severity', component: 'Component' },
+        links: { Alert: { title: 'Runbook', url: `${runbooks}/\${__value.raw}.md` } },
       },
     ),
     lines(

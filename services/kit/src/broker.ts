@@ -82,8 +82,9 @@ export function createBroker(options: BrokerOptions): Broker {
   return {
     connected: () => connection !== undefined && publisher.isOpen(),
     publishConfirmed: (exchange, key, message, publishOptions) =>
-      withSpan(publication(exchange, key, publishOptions), () =>
-        publisher.publish(exchange, key, message, publishOptions),
+      withSpan(
+        () => publication(exchange, key, publishOptions),
+        () => publisher.publish(exchange, key, message, publishOptions),
       ),
     consume: (consumeOptions, handler) =>
       add((on, signal) => runConsumer(on, consumeOptions, handler, { log, signal })),

@@ -137,11 +137,14 @@ async function judge(message: ConsumeMessage, source: string, judging: Judging):
   // The header tells the last hop, the event where it began.
   const headers = { ...event, ...message.properties.headers };
   return withTrace(headers, () =>
-    withSpan(processing(message, event, source), async (span) => {
-      const verdict = await judgeEvent(message, event, judging);
-      span.set({ 'collab.verdict': verdict });
-      return verdict;
-    }),
+    withSpan(
+      () => processing(message, event, source),
+      async (span) => {
+        const verdict = await judgeEvent(message, event, judging);
+        span.set({ 'collab.verdict': verdict });
+        return verdict;
+      },
+    ),
   );
 }
 

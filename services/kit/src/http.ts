@@ -202,7 +202,7 @@ function observe({ metrics, log }: HttpOptions): RequestHandler {
   };
   return (request, response, next) => {
     withTrace(request.headers, () => {
-      const span = openSpan(requestSpan(request));
+      const span = openSpan(() => requestSpan(request));
       span.run(() => {
         observed(span, request, response);
         next();
@@ -212,6 +212,7 @@ function observe({ metrics, log }: HttpOptions): RequestHandler {
 }
 
 function endSpan(span: OpenSpan, method: string, route: string | undefined, status: number): void {
+  if (!span.recording) return;
   if (route !== undefined) {
     span.rename(`${method} ${route}`);
     span.set({ 'http.route': route });

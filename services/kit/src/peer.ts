@@ -64,12 +64,15 @@ export function createPeerClient(options: PeerOptions): PeerClient {
   const away = (cause?: unknown) => unavailable(`The ${options.name} service is not available for the moment`, cause);
 
   const attempt = (route: Route, input: PeerCall<Route>, resends: number): Promise<PeerAnswer> =>
-    withSpan(callOf(route, options, resends), async (span) => {
-      const answer = await send(route, input);
-      span.set({ 'http.response.status_code': answer.status });
-      if (answer.status >= 400) span.fail(String(answer.status));
-      return answer;
-    });
+    withSpan(
+      () => callOf(route, options, resends),
+      async (span) => {
+        const answer = await send(route, input);
+        span.set({ 'http.response.status_code': answer.status });
+        if (answer.status >= 400) span.fail(String(answer.status));
+        return answer;
+      },
+    );
   const send = async (route: Route, input: PeerCall<Route>): Promise<PeerAnswer> => {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? 10_000);
     const { statusCode, headers, body } = await request(new URL(target(route, input), options.baseUrl), {

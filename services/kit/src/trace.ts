@@ -21,6 +21,9 @@ export interface SpanOptions {
   readonly attributes?: Attributes;
 }
 
+/** What it costs to describe a span is spent only where there is a tracer. */
+type Described = SpanOptions | (() => SpanOptions);
+
 export interface Span {
   /** Whether anything that is told to it is kept. */
   readonly recording: boolean;
@@ -82,8 +85,8 @@ export function inTrace<Args extends unknown[]>(listener: (...args: Args) => voi
 }
 
 /** Runs `work` as a span, which ends with it and fails with what it throws. */
-export async function withSpan<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
-  const span = tracer?.start(options, storage.getStore());
+export async function withSpan<T>(options: Described, work: (span: Span) => Promise<T>): Promise<T> {
+  const span = start(options);
   if (!span) return work(silent);
   return storage.run(span.context, async () => {
     try {
@@ -97,10 +100,14 @@ export async function withSpan<T>(options: SpanOptions, work: (span: Span) => Pr
   });
 }
 
-export function openSpan(options: SpanOptions): OpenSpan {
-  const span = tracer?.start(options, storage.getStore());
+export function openSpan(options: Described): OpenSpan {
+  const span = start(options);
   if (!span) return silent;
   return Object.assign(span, { run: <T>(work: () => T): T => storage.run(span.context, work) });
+}
+
+function start(options: Described): StartedSpan | undefined {
+  return tracer?.start(typeof options === 'function' ? options() : options, storage.getStore());
 }
 
 /** `traceparent`, and `tracestate` where there is one, of what is being handled: for calls, events and mails. */

@@ -61,23 +61,26 @@ export function createMailer({ server, from, timeoutMs }: SmtpSettings): Mailer 
   });
   return {
     send: (mail, messageId) =>
-      withSpan(sending(server), async (span) => {
-        const signal = AbortSignal.timeout(3 * timeoutMs);
-        // Whoever has the mail before him can tell which request it came of.
-        const traceparent = currentTraceparent();
-        const headers = {
-          'Auto-Submitted': 'auto-generated',
-          ...(traceparent === undefined ? {} : { Traceparent: traceparent }),
-        };
-        try {
-          await transport.sendMail({ from, ...mail, messageId, signal, headers });
-          return { kind: 'accepted' };
-        } catch (error) {
-          const handover = failure(error);
-          span.fail(handover.reason);
-          return handover;
-        }
-      }),
+      withSpan(
+        () => sending(server),
+        async (span) => {
+          const signal = AbortSignal.timeout(3 * timeoutMs);
+          // Whoever has the mail before him can tell which request it came of.
+          const traceparent = currentTraceparent();
+          const headers = {
+            'Auto-Submitted': 'auto-generated',
+            ...(traceparent === undefined ? {} : { Traceparent: traceparent }),
+          };
+          try {
+            await transport.sendMail({ from, ...mail, messageId, signal, headers });
+            return { kind: 'accepted' };
+          } catch (error) {
+            const handover = failure(error);
+            span.fail(handover.reason);
+            return handover;
+          }
+        },
+      ),
     close: () => transport.close(),
   };
 }

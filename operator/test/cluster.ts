@@ -28,6 +28,8 @@ export interface TestCluster extends AsyncDisposable {
   clientFor: (fieldManager: string) => { client: KubeClient; seen: Seen[] };
   /** Makes a namespace of its own. */
   namespace: (name: string) => Promise<string>;
+  /** Takes the API server away for good. */
+  stopServer: () => Promise<void>;
 }
 
 let count = 0;
@@ -55,6 +57,7 @@ export async function startCluster(): Promise<TestCluster> {
       await client.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
       return name;
     },
+    stopServer: async () => server[Symbol.asyncDispose](),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(opened.map((one) => one.close()));
       await server[Symbol.asyncDispose]();

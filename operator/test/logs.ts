@@ -8,7 +8,7 @@ import { build } from '../../test/cluster/src/build.ts';
 import { collectorConfig } from '../src/collector/config.ts';
 import { componentName, type LoggingEnvironment } from '../src/collector/environment.ts';
 import { inCluster, type CollectorSettings } from '../src/collector/settings.ts';
-import { isObject, listAt } from '../src/kube/json.ts';
+import { at, isObject, listAt } from '../src/kube/json.ts';
 import type { ResourceType } from '../src/kube/types.ts';
 import { until, type TestCluster } from './cluster.ts';
 
@@ -222,6 +222,14 @@ export class LokiStore {
     return samples.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
+  /** How many lines it has of a selector, however many there are. */
+  async count(selector: string): Promise<number> {
+    const query = new URLSearchParams({ query: `sum(count_over_time(${selector}[1h]))` });
+    const response = await this.#get(`/loki/api/v1/query?${query.toString()}`);
+    if (!response.ok) throw new Error(`loki answered ${response.status}: ${await response.text()}`);
+    return Number(at(await response.json(), 'data', 'result', 0, 'value', 1) ?? 0);
+  }
+
   /** All lines of a selector, oldest first. */
   async lines(selector: string): Promise<StoredLine[]> {
     const lines: StoredLine[] = [];
@@ -337,8 +345,15 @@ export class Collector {
     await this.#running?.stop();
   }
 
-  reload(): void {
+  /** Makes it read its configuration again and waits until it has. */
+  async reload(): Promise<void> {
+    const begun = performance.now();
     process.kill(this.pid, 'SIGHUP');
+    await until('the collector has reloaded', async () => {
+      const metrics = await this.metrics().catch(() => undefined);
+      const uptime = metrics?.get('otelcol_process_uptime') ?? Infinity;
+      return uptime < (performance.now() - begun) / 1000 && (await this.healthy());
+    });
   }
 
   async healthy(): Promise<boolean> {

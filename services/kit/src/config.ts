@@ -154,7 +154,7 @@ export function token(): Field<string> {
 }
 
 /** A number from 0 to 1. */
-export function ratio(options: { default: number }): Field<number> {
+function ratio(options: { default: number }): Field<number> {
   return field(options.default, (raw) => {
     const value = Number(raw);
     if (!/^\d*\.?\d+$/.test(raw) || value > 1) throw new Error(`must be a number from 0 to 1, not "${raw}"`);
@@ -163,7 +163,7 @@ export function ratio(options: { default: number }): Field<number> {
 }
 
 /** `name=value,name=value`, values percent-encoded. No value shows in the problem: headers hold credentials. */
-export function pairs(): Field<Readonly<Record<string, string>>> {
+function pairs(): Field<Readonly<Record<string, string>>> {
   return field<Readonly<Record<string, string>>>({}, (raw) => {
     const items = raw.split(',').filter((item) => item.trim() !== '');
     return Object.fromEntries(items.map(pair));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { Logger } from './log.ts';
+import { atMostEvery, type Logger } from './log.ts';
 import { connectionOptions } from './postgres.ts';
 import { isError, isOutage } from './problem.ts';
 
@@ -54,6 +54,9 @@ function readMigrations(folder: URL): readonly Migration[] {
 
 async function connect(options: MigrationOptions): Promise<pg.Client> {
   const deadline = Date.now() + (options.waitMs ?? 60_000);
+  const report = atMostEvery(10_000, (err) =>
+    options.log.info({ event: 'database_awaited', err }, 'Waiting for the database'),
+  );
   for (;;) {
     const client = new pg.Client({
       ...connectionOptions(options.url, options.ca),
@@ -69,7 +72,7 @@ async function connect(options: MigrationOptions): Promise<pg.Client> {
     } catch (error) {
       await client.end().catch(() => undefined);
       if (!isOutage(error) || Date.now() > deadline) throw error;
-      options.log.info({ event: 'database_awaited', err: error }, 'Waiting for the database');
+      report(error);
       await delay(Math.min(1_000, Math.max(1, deadline - Date.now())));
     }
   }

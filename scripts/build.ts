@@ -12,7 +12,8 @@ const rooms = process.argv.length > 2 ? process.argv.slice(2) : all;
 
 for (const room of rooms) {
   const from = join(root, room);
-  if (!existsSync(join(from, 'src/main.ts'))) throw new Error(`${room} has no src/main.ts; rooms are ${all.join(', ')}`);
+  if (!existsSync(join(from, 'src/main.ts')))
+    throw new Error(`${room} has no src/main.ts; rooms are ${all.join(', ')}`);
   const image = join(from, 'image');
   rmSync(image, { recursive: true, force: true });
   const { metafile } = await bundle(from, join(image, 'dist'));

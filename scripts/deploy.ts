@@ -38,7 +38,7 @@ export async function provideImages(target: Target, say: Say, { observability = 
 
 /** Applies the CRD and the operator with these images and waits until it runs. */
 export async function installOperator(target: Target, images: Images): Promise<void> {
-  await applyOverlay(target, 'default', operatorPatch(images));
+  await applyOverlay(target, 'default', { patches: [{ patch: JSON.stringify(operatorPatch(images)) }] });
   await target.kubectl(['wait', '--for=condition=Established', 'crd/collabeditors.collabeditor.dev', '--timeout=60s']);
   await target.kubectl([
     '-n',
@@ -52,7 +52,12 @@ export async function installOperator(target: Target, images: Images): Promise<v
 
 /** Applies the log collector with these images and waits until it runs on every node. */
 export async function installLogs(target: Target, images: Images): Promise<void> {
-  await applyOverlay(target, 'logs', collectorPatch(images));
+  // Without an image of ours the released one stays.
+  const replaced = [
+    { name: 'ghcr.io/collabeditor/operator', reference: images['operator'] },
+    { name: 'docker.io/otel/opentelemetry-collector-contrib', reference: images['collector'] },
+  ].flatMap(({ name, reference }) => (reference === undefined ? [] : [{ name, ...newImage(reference) }]));
+  await applyOverlay(target, 'logs', { images: replaced });
   await target.kubectl([
     '-n',
     'collabeditor-logs',
@@ -63,15 +68,15 @@ export async function installLogs(target: Target, images: Images): Promise<void>
   ]);
 }
 
-/** Applies a folder of config/ with a patch, by a kustomization (JSON is YAML) of its own. */
-async function applyOverlay(target: Target, config: string, patch: unknown): Promise<void> {
+/** Applies a folder of config/ with changes, by a kustomization (JSON is YAML) of its own. */
+async function applyOverlay(target: Target, config: string, changes: Readonly<Record<string, unknown>>): Promise<void> {
   const overlay = join(stateDir, 'deploy', config);
   mkdirSync(overlay, { recursive: true });
   const kustomization = {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
     resources: [relative(overlay, join(root, 'config', config))],
-    patches: [{ patch: JSON.stringify(patch) }],
+    ...changes,
   };
   writeFileSync(join(overlay, 'kustomization.yaml'), JSON.stringify(kustomization, null, 2));
   await target.kubectl(['apply', '--server-side', '--force-conflicts', '-k', overlay]);
@@ -90,16 +95,10 @@ function operatorPatch(images: Images): unknown {
   };
 }
 
-/** Gives the collector, and the operator's program that writes its configuration, the images that were built. */
-function collectorPatch({ operator, collector }: Images): unknown {
-  const initContainers = [{ name: 'config', image: operator }];
-  const containers = collector === undefined ? {} : { containers: [{ name: 'collector', image: collector }] };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'DaemonSet',
-    metadata: { name: 'collabeditor-collector', namespace: 'collabeditor-logs' },
-    spec: { template: { spec: { initContainers, ...containers } } },
-  };
+/** A reference as kustomize wants it. A port of the registry is no tag. */
+function newImage(reference: string): { readonly newName: string; readonly newTag: string } {
+  const colon = reference.lastIndexOf(':');
+  return { newName: reference.slice(0, colon), newTag: reference.slice(colon + 1) };
 }
 
 /** A namespace that lets only pods of the `restricted` Pod Security Standard in. */

@@ -2,7 +2,7 @@
  * The scenario on a real node: a cluster of its own, this tree's images, the operator; then the tests of test/e2e inside
  * the cluster's network. `--keep` leaves the cluster for a look (`test/cluster/cluster exec --name scenario -- kubectl …`).
  */
-import { applyNamespace, installOperator, provideImages } from './deploy.ts';
+import { applyNamespace, installLogs, installOperator, provideImages } from './deploy.ts';
 import { command, createStages, runScript } from './stages.ts';
 import { localCluster, singleNode } from './targets.ts';
 
@@ -21,6 +21,7 @@ await runScript(async () => {
     await stages.run('cluster', (say) => target.up(say));
     const images = await stages.run('images', (say) => provideImages(target, say, { observability: true }));
     await stages.run('operator', () => installOperator(target, images));
+    await stages.run('log collector', () => installLogs(target, images));
     await applyNamespace(target, name);
     const run = [
       localCluster,

@@ -46,7 +46,7 @@ export interface FakePod {
   /** Writes lines as the container runtime does. */
   write: (texts: readonly string[], options?: { container?: string; tag?: 'F' | 'P' }) => Promise<void>;
   /** Writes into the file as it is. */
-  writeRaw: (text: string, options?: { container?: string }) => Promise<void>;
+  writeRaw: (text: string | Buffer, options?: { container?: string }) => Promise<void>;
   /** Does what the kubelet does to a full file. */
   rotate: () => Promise<void>;
 }
@@ -54,11 +54,16 @@ export interface FakePod {
 let clock = 0n;
 
 /** Times are the machine's, but no two are the same: a store takes two equal lines of one time for one. */
-function runtimeTime(): string {
-  const now = BigInt(Date.now()) * 1_000_000n;
-  clock = now > clock ? now : clock + 1n;
-  const seconds = new Date(Number(clock / 1_000_000n)).toISOString().slice(0, 19);
-  return `${seconds}.${String(clock % 1_000_000_000n).padStart(9, '0')}Z`;
+function now(): bigint {
+  const machine = BigInt(Date.now()) * 1_000_000n;
+  clock = machine > clock ? machine : clock + 1n;
+  return clock;
+}
+
+/** A line as the container runtime writes it. */
+export function runtimeLine(text: string, { time = now(), stream = 'stdout', tag = 'F' } = {}): string {
+  const seconds = new Date(Number(time / 1_000_000n)).toISOString().slice(0, 19);
+  return `${seconds}.${String(time % 1_000_000_000n).padStart(9, '0')}Z ${stream} ${tag} ${text}\n`;
 }
 
 /** A folder like a node's `/var/log/pods`, with the collector's own beside it. */
@@ -122,7 +127,7 @@ export class LogNode implements AsyncDisposable {
     return {
       name,
       write: async (texts, { container, tag = 'F' } = {}) =>
-        appendFile(await fileOf(container), texts.map((text) => `${runtimeTime()} stdout ${tag} ${text}\n`).join('')),
+        appendFile(await fileOf(container), texts.map((text) => runtimeLine(text, { tag })).join('')),
       writeRaw: async (text, { container } = {}) => appendFile(await fileOf(container), text),
       rotate: async () => {
         const file = await fileOf();
@@ -152,7 +157,8 @@ function lokiConfig(folder: string, port: number, grpcPort: number): unknown {
       ring: { kvstore: { store: 'inmemory' } },
       storage: { filesystem: { chunks_directory: join(folder, 'chunks'), rules_directory: join(folder, 'rules') } },
     },
-    ingester: { lifecycler: { min_ready_duration: '0s', final_sleep: '0s' } },
+    // Half of it is how much older than the newest line of a pod a line may be.
+    ingester: { max_chunk_age: '24h', lifecycler: { min_ready_duration: '0s', final_sleep: '0s' } },
     schema_config: {
       configs: [
         {
@@ -230,11 +236,11 @@ export class LokiStore {
     return Number(at(await response.json(), 'data', 'result', 0, 'value', 1) ?? 0);
   }
 
-  /** All lines of a selector, oldest first. */
-  async lines(selector: string): Promise<StoredLine[]> {
+  /** All lines of a selector in the last hours, oldest first. */
+  async lines(selector: string, hours = 1): Promise<StoredLine[]> {
     const lines: StoredLine[] = [];
     const page = 5000;
-    let start = (BigInt(Date.now()) - 3_600_000n) * 1_000_000n;
+    let start = (BigInt(Date.now()) - BigInt(hours) * 3_600_000n) * 1_000_000n;
     const end = (BigInt(Date.now()) + 60_000n) * 1_000_000n;
     for (;;) {
       const found = await this.#query(selector, start, end, page);

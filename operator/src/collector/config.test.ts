@@ -51,7 +51,7 @@ describe('config/logs', () => {
   const folder = join(import.meta.dirname, '../../../config/logs');
   const objects = readdirSync(folder)
     .filter((file) => file !== 'kustomization.yaml')
-    .flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map((one): unknown => one.toJS()));
+    .flatMap((file) => parseAllDocuments(readFileSync(join(folder, file), 'utf8')).map((one) => one.toJS() as unknown));
   const kind = (wanted: string) => objects.find((object) => textAt(object, 'kind') === wanted);
   const pod = at(kind('DaemonSet'), 'spec', 'template', 'spec');
   const containers = [...listAt(pod, 'initContainers'), ...listAt(pod, 'containers')];

@@ -123,7 +123,7 @@ function route(environment: LoggingEnvironment) {
 function exporter(environment: LoggingEnvironment, { lokiUrl, queueBytes }: CollectorSettings) {
   return {
     endpoint: lokiUrl(environment),
-    timeout: '10s',
+    timeout: '5s',
     retry_on_failure: { enabled: true, initial_interval: '1s', max_interval: '15s', max_elapsed_time: 0 },
     sending_queue: {
       storage: 'file_storage',

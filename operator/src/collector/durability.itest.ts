@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { startCluster, until, type TestCluster } from '../../test/cluster.ts';
-import { Collector, logPrograms, LogNode, LokiStore, type FakePod } from '../../test/logs.ts';
+import { Collector, logPrograms, LogNode, LokiStore, runtimeLine, type FakePod } from '../../test/logs.ts';
 import { componentName, type LoggingEnvironment } from './environment.ts';
 import type { CollectorSettings } from './settings.ts';
 
@@ -192,6 +192,19 @@ describe('a store', () => {
     },
     LONG,
   );
+
+  it('[OL23] takes lines that come hours late beside newer ones', async () => {
+    const environment = await newEnvironment();
+    const { node, collector } = await newNode([environment], [store.port]);
+    const pod = await node.component(environment, 'postgres', 'team-postgres-late');
+    await collector.start();
+    await pod.write(numbers(1, 10));
+    await until('the newer ones are there', async () => (await store.count(`{pod="${pod.name}"}`)) === 10);
+    const begun = (BigInt(Date.now()) - 10n * 3_600_000n) * 1_000_000n;
+    const late = numbers(11, 20).map((text, at) => runtimeLine(text, { time: begun + BigInt(at) }));
+    await pod.writeRaw(late.join(''), { container: 'prepare' });
+    await until('the late ones too', async () => (await store.lines(`{pod="${pod.name}"}`, 12)).length === 20);
+  });
 
   it(
     '[OL12] is down, another hangs, and the third environment’s lines are not late',

@@ -31,6 +31,6 @@ export const inCluster: CollectorSettings = {
   host: '0.0.0.0',
   metricsPort: 8888,
   healthPort: 13133,
-  queueBytes: 256 * 1024 * 1024,
+  queueBytes: 128 * 1024 * 1024,
   memoryMiB: 192,
 };

@@ -2,7 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { startCluster, until, type TestCluster } from '../../test/cluster.ts';
-import { Collector, logPrograms, LogNode, LokiStore, type FakePod, type StoredLine } from '../../test/logs.ts';
+import {
+  Collector,
+  logPrograms,
+  LogNode,
+  LokiStore,
+  runtimeLine,
+  type FakePod,
+  type StoredLine,
+} from '../../test/logs.ts';
 import { componentName, type LoggingEnvironment } from './environment.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -192,10 +200,7 @@ describe('fields', () => {
       msg: 'Hello',
     });
     const time = BigInt(Date.now()) * 1_000_000n + 123_456_789n;
-    const iso = new Date(Number(time / 1_000_000n)).toISOString().slice(0, 19);
-    await pod.writeRaw(`${iso}.${String(time % 1_000_000_000n).padStart(9, '0')}Z stderr F ${text}\n`, {
-      container: 'migrate',
-    });
+    await pod.writeRaw(runtimeLine(text, { time, stream: 'stderr' }), { container: 'migrate' });
     const [line] = await linesOf(stores[0], pod, 1);
     expect(line).toEqual({
       labels: {
@@ -224,8 +229,8 @@ describe('hostile lines', () => {
       '{"level":{"a":1},"traceId":["x"],"event":7,"msg":"wrong kinds"}',
       `{"level":"info","traceId":"${'z'.repeat(32)}","event":"a b c","msg":"wrong forms"}`,
       `{"level":"info","traceId":"${traceId}\\n{}","event":"${'e'.repeat(65)}"}`,
-      `${'['.repeat(5000)}`,
-      `${'{"a":'.repeat(2000)}`,
+      '['.repeat(5000),
+      '{"a":'.repeat(2000),
       'tabs\tand \u0000 \u0001 \u001b[31m red \u007f \u2028 \ud83d\ude00',
       '  spaces at both ends  ',
       '',
@@ -242,11 +247,22 @@ describe('hostile lines', () => {
     expect(fields).toEqual(texts.map((_, at) => (at === 1 ? 'error,,' : at === 2 ? 'warn,,' : 'info,,')));
     const bytes = await node.component(ours, 'user-service', 'team-user-service-bytes');
     await bytes.writeRaw('no line of a runtime\n');
+    await bytes.writeRaw(Buffer.from(runtimeLine('\u00e9').replace('\u00e9', '\u00ff'), 'latin1'));
     await bytes.write(['good']);
-    expect((await linesOf(stores[0], bytes, 2)).map(({ text }) => text).sort()).toEqual([
-      'good',
-      'no line of a runtime',
-    ]);
+    const found = (await linesOf(stores[0], bytes, 3)).map(({ text }) => text);
+    expect(found.sort()).toEqual(['good', 'no line of a runtime', '\ufffd']);
+  });
+
+  it('[OL22] are dropped alone where the store refuses them for good, and a metric tells', async () => {
+    const pod = await node.component(ours, 'user-service', 'team-user-service-old');
+    const name = `otelcol_exporter_send_failed_log_records{exporter="otlp_http/${componentName(ours)}"}`;
+    const failed = async () => (await collector.metrics()).get(name) ?? 0;
+    const before = await failed();
+    const time = (BigInt(Date.now()) - 30n * 86_400_000n) * 1_000_000n;
+    await pod.writeRaw(runtimeLine('older than the store takes', { time }));
+    await pod.write(['good']);
+    expect((await linesOf(stores[0], pod, 1)).map(({ text }) => text)).toEqual(['good']);
+    await until('it is counted', async () => (await failed()) > before);
   });
 
   it('[OL6] are put together from their pieces, and come in several entries over 128 KiB', async () => {

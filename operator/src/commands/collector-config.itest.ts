@@ -77,6 +77,10 @@ describe('collector-config --once', () => {
     const file = join(folder, 'once.yaml');
     expect(await begin(['--once', '--output', file]).done).toBe(0);
     expect(await readFile(file, 'utf8')).toBe(written.out);
+    const sized = begin(['--once', '--queue-size', '2Mi']);
+    expect(await sized.done).toBe(0);
+    expect(sized.written.out).toContain('queue_size: 2097152');
+    expect(await begin(['--once', '--queue-size', '10']).done).toBe(64);
   });
 
   it('[OL20] is needed where there is no file to keep', async () => {

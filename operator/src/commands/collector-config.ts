@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Release } from '../api/types.ts';
 import { collectorConfig } from '../collector/config.ts';
 import type { LoggingEnvironment } from '../collector/environment.ts';
+import { inCluster } from '../collector/settings.ts';
 import { Cache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { systemClock, wait } from '../kube/clock.ts';
@@ -21,6 +22,8 @@ export interface CollectorConfigOptions {
   reload: boolean;
   /** Write once and end. */
   once: boolean;
+  /** Bytes that may wait on a node for one environment. */
+  queueBytes: number;
 }
 
 const SETTLE_MS = 2000;
@@ -36,7 +39,7 @@ export async function writeCollectorConfig(
   try {
     if (options.once) {
       const { items } = await client.list(COLLAB_EDITOR, {}, console.signal);
-      await put(configOf(items), options.output, console);
+      await put(configOf(items, options), options.output, console);
     } else {
       await follow(client, options, console);
     }
@@ -76,7 +79,7 @@ async function follow(client: KubeClient, options: CollectorConfigOptions, conso
     filled = true;
     while (!signal.aborted) {
       changed = Promise.withResolvers<undefined>();
-      await publish(configOf(cache.all()), options, { console, log });
+      await publish(configOf(cache.all(), options), options, { console, log });
       await Promise.race([changed.promise, stopped]);
       // A reload begins everything anew, so changes that come together make one.
       await wait(systemClock, SETTLE_MS, signal);
@@ -103,8 +106,8 @@ async function publish(
   if (collectors.length > 0) log.info({ event: 'collector_reloaded' }, 'The collector reads its configuration again');
 }
 
-function configOf(resources: readonly KubeObject[]): string {
-  return collectorConfig(resources.flatMap(loggingEnvironment));
+function configOf(resources: readonly KubeObject[], { queueBytes }: CollectorConfigOptions): string {
+  return collectorConfig(resources.flatMap(loggingEnvironment), { ...inCluster, queueBytes });
 }
 
 function loggingEnvironment(resource: KubeObject): LoggingEnvironment[] {

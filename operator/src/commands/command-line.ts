@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import operatorPackage from '../../package.json' with { type: 'json' };
 import { crdYaml } from '../api/crd.ts';
+import { quantityValue } from '../api/quantity.ts';
 import { releaseFrom } from '../api/release.ts';
+import { inCluster } from '../collector/settings.ts';
 import type { Address } from './address.ts';
 import { parseAddress } from './address.ts';
 import { writeCollectorConfig } from './collector-config.ts';
@@ -94,6 +96,13 @@ function addRun(program: Command, action: (options: Parameters<typeof run>[0]) =
     .action(async ({ namespace, ...rest }: RunFlags) => action({ namespaces: namespace, ...rest }));
 }
 
+interface CollectorConfigFlags {
+  output?: string;
+  reload: boolean;
+  once: boolean;
+  queueSize?: number;
+}
+
 function addCollectorConfig(
   program: Command,
   action: (options: Parameters<typeof writeCollectorConfig>[0]) => Promise<void>,
@@ -104,9 +113,10 @@ function addCollectorConfig(
     .option('--output <file>', 'file to write (default: standard output)')
     .option('--reload', 'make the collector that runs with this file read it again', false)
     .option('--once', 'write once and end', false)
-    .action(async ({ output, reload, once }: { output?: string; reload: boolean; once: boolean }) => {
+    .option('--queue-size <size>', 'what may wait on a node for one environment (default: 128Mi)', queueSize)
+    .action(async ({ output, reload, once, queueSize: queueBytes = inCluster.queueBytes }: CollectorConfigFlags) => {
       if (output === undefined && !once) command.error('error: without --once the option --output is needed');
-      await action({ output, reload, once });
+      await action({ output, reload, once, queueBytes });
     });
 }
 
@@ -117,6 +127,13 @@ function addressOption(flags: string, description: string, standard: string): Op
     return address;
   };
   return new Option(flags, description).argParser(parse).default(parse(standard), standard);
+}
+
+function queueSize(value: string): number {
+  const bytes = quantityValue(value);
+  // The collector refuses a queue that can't hold one batch.
+  if (!Number.isSafeInteger(bytes) || bytes < 2 ** 20) throw new InvalidArgumentError('It must be 1Mi or more.');
+  return bytes;
 }
 
 function collect(value: string, previous: string[]): string[] {

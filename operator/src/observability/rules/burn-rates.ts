@@ -82,7 +82,7 @@ function warning(objective: Objective, select: Select): Rule {
     ...worded(objective),
     severity: 'warning',
     expr: `${ratio('30m')} > ${limit} and ${ratio('6h')} > ${limit} and ${failures} >= ${FEWEST_SLOW}`,
-    after: '35m',
+    after: '45m',
     summary: `Too many ${objective.events} fail in environment ${which}`,
     description: `{{ $value | humanizePercentage }} of the ${objective.events} of the last half hour ${objective.badness}; ${budgetPercent} % are in the budget. ${objective.firstLook}`,
   });

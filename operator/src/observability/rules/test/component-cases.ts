@@ -14,7 +14,7 @@ const isUp = (component: string, ...segments: readonly Segment[]): Series =>
   each([component], (_, pod) => ({ [up(component, pod)]: gauge(...segments) }));
 
 /** What is left of `from` when the environment is deleted after so many minutes. */
-export function deletedAfter(minutes: number, of: number): Series {
+function deletedAfter(minutes: number, of: number): Series {
   const all = Object.entries(healthy(of));
   const before = healthy(minutes);
   const isItsOwn = (name: string): boolean => name.includes(`namespace="${here.namespace}"`);

@@ -111,7 +111,7 @@ const standby = { ...leader, pod: 'collabeditor-operator-b' };
 const controller = 'collabeditor';
 
 /** A series of the leading replica of the operator. */
-export function ofLeader(metric: string, labels: Labels = {}): string {
+function ofLeader(metric: string, labels: Labels = {}): string {
   return series(metric, { ...leader, ...labels });
 }
 

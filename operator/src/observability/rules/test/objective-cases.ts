@@ -34,7 +34,7 @@ const editCases: readonly Case[] = [
   {
     name: 'edits: PostgreSQL is away for six minutes, after an hour of work',
     series: { ...healthy(130), ...withoutPostgres(70, 6, 54) },
-    firing: { 71: [], 74: [critical(failing)], 76: [critical(failing)], 78.5: [], 108: [], 125: [] },
+    firing: { 71: [], 74: [critical(failing)], 76: [critical(failing)], 78.5: [], 100: [], 105.5: [], 125: [] },
   },
   {
     name: 'edits: PostgreSQL is away for six minutes, in a young environment',
@@ -61,7 +61,7 @@ const editCases: readonly Case[] = [
         [[120, 0]],
       ),
     },
-    firing: { 11: [], 60: [critical(failing), warning(failing)], 83: [warning(failing)], 119: [] },
+    firing: { 11: [], 65: [critical(failing), warning(failing)], 83: [warning(failing)], 119: [] },
   },
   {
     name: 'edits: eight of a hundred are slow for hours',
@@ -77,7 +77,7 @@ const editCases: readonly Case[] = [
         [[210, 0]],
       ),
     },
-    firing: { 65: [], 155: [warning(failing)], 209: [] },
+    firing: { 65: [], 158: [warning(failing)], 209: [] },
   },
   {
     name: 'edits: four slow ones in a quiet night',
@@ -128,7 +128,7 @@ function requestCases({ alert, what, good, bad }: Requests): readonly Case[] {
           [54, 0],
         ],
       ),
-      firing: { 71: [], 74: [critical(alert)], 76: [critical(alert)], 79: [], 104.5: [], 125: [] },
+      firing: { 71: [], 74: [critical(alert)], 76: [critical(alert)], 79: [], 100: [], 105.5: [], 125: [] },
     },
     {
       name: `${what}: all fail for half a minute`,

@@ -177,7 +177,7 @@ function pods(port: number): readonly Discovered[] {
     { ...stranger, pod_label_app_kubernetes_io_managed_by: 'Helm' },
     { ...stranger, pod_phase: 'Succeeded' },
     ...system('collabeditor-operator', 'collabeditor-system', { telemetry: '9090', health: '8081' }),
-    ...system('collabeditor-collector', 'collabeditor-logs', { metrics: '8888', health: '13133' }),
+    ...system('collabeditor-collector', 'collabeditor-logs', { telemetry: '8888', health: '13133' }),
   ];
 }
 

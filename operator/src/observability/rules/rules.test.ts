@@ -30,8 +30,8 @@ describe('alerts', () => {
     expect(kinds.filter((kind) => !near.has(kind))).toEqual([]);
     expect([...near].filter((kind) => !kinds.includes(kind))).toEqual([]);
     for (const { near: silent = [], firing } of cases) {
-      const here_ = Object.values(firing).flatMap((at) => at.map((one) => `${one.alertname}/${one.severity}`));
-      expect(here_.filter((kind) => silent.includes(kind))).toEqual([]);
+      const fires = Object.values(firing).flatMap((at) => at.map((one) => `${one.alertname}/${one.severity}`));
+      expect(fires.filter((kind) => silent.includes(kind))).toEqual([]);
     }
   });
 
@@ -89,6 +89,22 @@ describe('alerts', () => {
       expect(after).toMatch(/^\d+[mh]$/);
     },
   );
+});
+
+describe('runbooks', () => {
+  it('[RU6] every event that they look for in logs is one that a service writes', () => {
+    const services = join(root, 'services');
+    const sources = readdirSync(services, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /^\w+\/src\/.*(?<!test)\.ts$/.test(file))
+      .map((file) => readFileSync(join(services, file), 'utf8'))
+      .join('\n');
+    const pages = readdirSync(runbooks).map((file) => readFileSync(join(runbooks, file), 'utf8'));
+    const events = pages.flatMap((page) =>
+      [...page.matchAll(/event=~?"([^"]+)"/g)].flatMap(([, list = '']) => list.split('|')),
+    );
+    expect(events.length).toBeGreaterThan(5);
+    expect(events.filter((event) => !sources.includes(`'${event}'`))).toEqual([]);
+  });
 });
 
 describe('rules', () => {

@@ -12,7 +12,7 @@ import { at, isObject, listAt } from '../src/kube/json.ts';
 import type { ResourceType } from '../src/kube/types.ts';
 import { until, type TestCluster } from './cluster.ts';
 
-export const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
+const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 const SERVICE_ACCOUNT: ResourceType = {
   apiVersion: 'v1',
   kind: 'ServiceAccount',

@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { featureGates } from '../../test/logs.ts';
 import { at, listAt, textAt } from '../kube/json.ts';
 import { collectorConfig } from './config.ts';
-import { componentName } from './environment.ts';
+import { componentName, ownerOfFile } from './environment.ts';
 import { inCluster } from './settings.ts';
 
 const environments = [
@@ -47,6 +47,14 @@ describe('the configuration', () => {
   });
 });
 
+it('[OL24] knows whose the files of the collector are', () => {
+  expect(ownerOfFile('receiver_filelog_a-b.team-two')).toBe('a-b.team-two');
+  expect(ownerOfFile('exporter_otlp_http_a.team_logs')).toBe('a.team');
+  for (const other of ['tempdb123', 'extension_x', 'exporter_otlp_http_team_logs']) {
+    expect(ownerOfFile(other)).toBeUndefined();
+  }
+});
+
 describe('config/logs', () => {
   const folder = join(import.meta.dirname, '../../../config/logs');
   const objects = readdirSync(folder)
@@ -71,7 +79,11 @@ describe('config/logs', () => {
         .filter((mount) => at(mount, 'readOnly') !== true)
         .map((mount) => `${textAt(container, 'name')} ${textAt(mount, 'mountPath')}`),
     );
-    expect(writable).toEqual(['configuration /run/collector', `collector ${inCluster.storage}`]);
+    expect(writable).toEqual([
+      'configuration /run/collector',
+      `configuration ${inCluster.storage}`,
+      `collector ${inCluster.storage}`,
+    ]);
     expect(at(pod, 'hostNetwork')).toBeUndefined();
     expect(at(pod, 'hostPID')).toBeUndefined();
   });
@@ -92,6 +104,7 @@ describe('config/logs', () => {
   });
 
   it('[OL21] starts the collector with what its configuration needs, and is no part of config/default', () => {
+    expect(listAt(containers[0], 'args')).toContain(`--storage=${inCluster.storage}`);
     expect(listAt(containers[1], 'args')).toContain(featureGates);
     expect(listAt(containers[1], 'env').map((entry) => textAt(entry, 'name'))).toContain(inCluster.nodeVariable);
     const ports = listAt(containers[1], 'ports').map((port) => at(port, 'containerPort'));

@@ -77,8 +77,8 @@ function extensions({ storage, host, healthPort }: CollectorSettings) {
       compaction: {
         directory: storage,
         on_rebound: true,
-        rebound_needed_threshold_mib: 64,
-        rebound_trigger_threshold_mib: 8,
+        rebound_needed_threshold_mib: 32,
+        rebound_trigger_threshold_mib: 4,
         cleanup_on_start: true,
       },
     },

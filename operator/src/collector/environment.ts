@@ -8,3 +8,8 @@ export interface LoggingEnvironment {
 export function componentName({ namespace, name }: LoggingEnvironment): string {
   return `${namespace}.${name}`;
 }
+
+/** The component name of the environment whose checkpoints or queue a file of the collector's folder holds. */
+export function ownerOfFile(file: string): string | undefined {
+  return /^(?:receiver|exporter)_[a-z_]+_([a-z0-9-]+\.[a-z0-9-]+)(?:_logs)?$/.exec(file)?.[1];
+}

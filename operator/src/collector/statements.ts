@@ -1,5 +1,5 @@
 /** The levels that a line can have in the store. */
-export const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 type Level = (typeof levels)[number];
 
 /** What programs call their levels, in lower case, where it is not the level's own name. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -91,13 +91,20 @@ describe('collector-config --once', () => {
 });
 
 describe('collector-config', () => {
-  it('[OL18, OL19] follows the environments, reloads the collector when they change, and keeps what it has without an API server', async () => {
+  it('[OL18, OL19, OL24] follows the environments, reloads the collector when they change, and keeps what it has without an API server', async () => {
     const file = join(folder, 'config.yaml');
-    const command = begin(['--output', file, '--reload']);
+    const storage = join(folder, 'storage');
+    await mkdir(storage);
+    const kept = [`receiver_filelog_${namespace}.team`, `exporter_otlp_http_${namespace}.team_logs`, 'tempdb1'];
+    const ofOne = [`receiver_filelog_${namespace}.one`, `exporter_otlp_http_${namespace}.one_logs`];
+    for (const name of [...kept, ...ofOne]) await writeFile(join(storage, name), '');
+    const command = begin(['--output', file, '--storage', storage, '--reload']);
     await until('it is written', async () => (await stat(file).catch(() => undefined)) !== undefined);
     const first = await readFile(file, 'utf8');
     expect(names(first)).toEqual([receiver('team')]);
     const [collector, other] = [await startStandIn(file), await startStandIn(`${file}.other`)];
+
+    expect((await readdir(storage)).sort()).toEqual([...kept].sort());
 
     // A change that makes no difference.
     await cluster.client.patch(COLLAB_EDITOR, { namespace, name: 'team' }, { spec: { paused: true } });
@@ -105,12 +112,14 @@ describe('collector-config', () => {
     await cluster.client.create(COLLAB_EDITOR, logging('two'));
     await until('both are there', async () => names(await readFile(file, 'utf8')).length === 3);
     await until('it has reloaded', () => collector.reloads().length > 0);
+    for (const name of ofOne) await writeFile(join(storage, name), '');
     await cluster.client.patch(
       COLLAB_EDITOR,
       { namespace, name: 'one' },
       { spec: { observability: { logs: 'None' } } },
     );
     await until('one is gone', async () => names(await readFile(file, 'utf8')).length === 2);
+    expect((await readdir(storage)).sort()).toEqual([...kept].sort());
     const now = await readFile(file, 'utf8');
     expect(names(now)).toEqual([receiver('team'), receiver('two')]);
     await until('it has read the last', () => collector.reloads().at(-1) === String(now.split('\n').length));

@@ -1,8 +1,9 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Release } from '../api/types.ts';
 import { collectorConfig } from '../collector/config.ts';
-import type { LoggingEnvironment } from '../collector/environment.ts';
+import { componentName, ownerOfFile, type LoggingEnvironment } from '../collector/environment.ts';
 import { inCluster } from '../collector/settings.ts';
 import { Cache } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -22,6 +23,8 @@ export interface CollectorConfigOptions {
   reload: boolean;
   /** Write once and end. */
   once: boolean;
+  /** The collector's folder, where what is left of environments that are gone is removed; undefined: it stays. */
+  storage: string | undefined;
   /** Bytes that may wait on a node for one environment. */
   queueBytes: number;
 }
@@ -39,7 +42,7 @@ export async function writeCollectorConfig(
   try {
     if (options.once) {
       const { items } = await client.list(COLLAB_EDITOR, {}, console.signal);
-      await put(configOf(items, options), options.output, console);
+      await put(configOf(environmentsOf(items), options), options.output, console);
     } else {
       await follow(client, options, console);
     }
@@ -79,7 +82,7 @@ async function follow(client: KubeClient, options: CollectorConfigOptions, conso
     filled = true;
     while (!signal.aborted) {
       changed = Promise.withResolvers<undefined>();
-      await publish(configOf(cache.all(), options), options, { console, log });
+      await publish(environmentsOf(cache.all()), options, { console, log });
       await Promise.race([changed.promise, stopped]);
       // A reload begins everything anew, so changes that come together make one.
       await wait(systemClock, SETTLE_MS, signal);
@@ -91,11 +94,14 @@ async function follow(client: KubeClient, options: CollectorConfigOptions, conso
 }
 
 async function publish(
-  text: string,
-  { output, reload }: CollectorConfigOptions,
+  environments: readonly LoggingEnvironment[],
+  options: CollectorConfigOptions,
   { console, log }: { console: Console; log: Logger },
 ): Promise<void> {
+  const { output, reload } = options;
+  const text = configOf(environments, options);
   const before = output === undefined ? undefined : await readFile(output, 'utf8').catch(() => undefined);
+  await removeOthers(environments, options);
   if (before === text) return;
   await put(text, output, console);
   log.info({ event: 'collector_config_written', output }, 'The configuration of the collector is written');
@@ -106,8 +112,25 @@ async function publish(
   if (collectors.length > 0) log.info({ event: 'collector_reloaded' }, 'The collector reads its configuration again');
 }
 
-function configOf(resources: readonly KubeObject[], { queueBytes }: CollectorConfigOptions): string {
-  return collectorConfig(resources.flatMap(loggingEnvironment), { ...inCluster, queueBytes });
+/** Checkpoints and waiting lines of an environment end with it: its store is gone, and its lines are nobody else's. */
+async function removeOthers(
+  environments: readonly LoggingEnvironment[],
+  { storage }: CollectorConfigOptions,
+): Promise<void> {
+  if (storage === undefined) return;
+  const owners = new Set(environments.map(componentName));
+  for (const file of await readdir(storage)) {
+    const owner = ownerOfFile(file);
+    if (owner !== undefined && !owners.has(owner)) await rm(join(storage, file), { force: true });
+  }
+}
+
+function configOf(environments: readonly LoggingEnvironment[], { queueBytes }: CollectorConfigOptions): string {
+  return collectorConfig(environments, { ...inCluster, queueBytes });
+}
+
+function environmentsOf(resources: readonly KubeObject[]): LoggingEnvironment[] {
+  return resources.flatMap(loggingEnvironment);
 }
 
 function loggingEnvironment(resource: KubeObject): LoggingEnvironment[] {

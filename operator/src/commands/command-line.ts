@@ -98,6 +98,7 @@ function addRun(program: Command, action: (options: Parameters<typeof run>[0]) =
 
 interface CollectorConfigFlags {
   output?: string;
+  storage?: string;
   reload: boolean;
   once: boolean;
   queueSize?: number;
@@ -112,12 +113,15 @@ function addCollectorConfig(
     .description('write the configuration of the log collector, and again whenever environments come and go')
     .option('--output <file>', 'file to write (default: standard output)')
     .option('--reload', 'make the collector that runs with this file read it again', false)
+    .option('--storage <folder>', 'folder of the collector; what it holds of environments that are gone is removed')
     .option('--once', 'write once and end', false)
     .option('--queue-size <size>', 'what may wait on a node for one environment (default: 128Mi)', queueSize)
-    .action(async ({ output, reload, once, queueSize: queueBytes = inCluster.queueBytes }: CollectorConfigFlags) => {
-      if (output === undefined && !once) command.error('error: without --once the option --output is needed');
-      await action({ output, reload, once, queueBytes });
-    });
+    .action(
+      async ({ output, storage, reload, once, queueSize: queueBytes = inCluster.queueBytes }: CollectorConfigFlags) => {
+        if (output === undefined && !once) command.error('error: without --once the option --output is needed');
+        await action({ output, storage, reload, once, queueBytes });
+      },
+    );
 }
 
 function addressOption(flags: string, description: string, standard: string): Option {

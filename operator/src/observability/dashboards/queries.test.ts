@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
+import { allManaged, sampleInput } from '../../../test/sample.ts';
+import { textAt } from '../../kube/json.ts';
+import { desired, manifests } from '../../resources/index.ts';
 import { dashboards } from './index.ts';
 import { metricsOf, queriesOf } from './queries.ts';
 import { substitute, type Source } from './substitute.ts';
@@ -120,27 +123,50 @@ it('[DA15] names the metrics of an expression', () => {
   expect(metricsOf('max by (name) (collabeditor_condition) == 1')).toEqual(['collabeditor_condition']);
 });
 
-it('[DA17] asks for nothing of RabbitMQ that is not kept', () => {
-  const file = join(import.meta.dirname, '../../../../config/prometheus/scrape.yaml');
-  const { scrape_configs: jobs } = parse(readFileSync(file, 'utf8')) as {
-    scrape_configs: { metric_relabel_configs?: { source_labels: string[]; regex: string; action: string }[] }[];
-  };
-  const kept = jobs
-    .flatMap(({ metric_relabel_configs: rules = [] }) => rules)
-    .filter(({ source_labels: [label], action }) => label === '__name__' && action === 'keep')
-    .map(({ regex }) => new RegExp(`^(?:${regex})$`));
-  const values = {
-    namespace: 'n',
-    operator: 'o',
-    environment: 'e',
-    component: '$__all',
-    pod: '$__all',
-    level: '$__all',
-  };
-  const asked = dashboards
-    .flatMap(({ json }) => queriesOf(json, values, times))
-    .flatMap(({ source, ask }) => (source === 'loki' || ask.kind === 'labelValues' ? [] : metricsOf(ask.expr)))
-    .filter((metric) => metric.startsWith('rabbitmq_'));
-  expect(new Set(asked).size).toBeGreaterThan(10);
-  expect(asked.filter((metric) => !kept.some((regex) => regex.test(metric)))).toEqual([]);
+interface ScrapeFile {
+  readonly scrape_configs: readonly {
+    readonly metric_relabel_configs?: readonly {
+      readonly source_labels: readonly string[];
+      readonly regex: string;
+      readonly action: string;
+    }[];
+  }[];
+}
+
+describe.each([
+  ['of the managed Prometheus', managedPrometheus],
+  [
+    'that is shipped',
+    () => readFileSync(join(import.meta.dirname, '../../../../config/prometheus/scrape.yaml'), 'utf8'),
+  ],
+])('the scrape configuration %s', (_, read) => {
+  it('[DA17] keeps what the dashboards ask for of those who have more', () => {
+    const { scrape_configs: jobs } = parse(read()) as ScrapeFile;
+    const kept = jobs
+      .flatMap(({ metric_relabel_configs: rules = [] }) => rules)
+      .filter(({ source_labels: [label], action }) => label === '__name__' && action === 'keep')
+      .map(({ regex }) => new RegExp(`^(?:${regex})$`));
+    const values = {
+      namespace: 'n',
+      environment: 'e',
+      operator: 'o',
+      component: '$__all',
+      pod: '$__all',
+      level: '$__all',
+    };
+    const asked = dashboards
+      .flatMap(({ json }) => queriesOf(json, values, times))
+      .flatMap(({ source, ask }) => (source === 'loki' || ask.kind === 'labelValues' ? [] : metricsOf(ask.expr)))
+      .filter(
+        (metric) => metric.startsWith('rabbitmq_') || (read === managedPrometheus && metric.startsWith('prometheus_')),
+      );
+    expect(new Set(asked).size).toBeGreaterThan(10);
+    expect(asked.filter((metric) => !kept.some((regex) => regex.test(metric)))).toEqual([]);
+  });
 });
+
+function managedPrometheus(): string {
+  const children = manifests(desired(sampleInput(allManaged)));
+  const configMap = children.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'team-prometheus');
+  return textAt(configMap, 'data', 'prometheus.yml') ?? '';
+}

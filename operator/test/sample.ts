@@ -19,3 +19,17 @@ export function sample(spec: Record<string, unknown> = {}, metadata: Record<stri
 export function sampleInput(spec: Record<string, unknown> = {}, facts: Partial<Facts> = {}): DesiredInput {
   return { resource: sample(spec), release, facts: { ...noFacts, ...facts } };
 }
+
+/** A cluster that has every kind that others bring along. */
+export const everyKind: Facts['installed'] = {
+  httpRoute: true,
+  podMonitor: true,
+  prometheusRule: true,
+  grafanaDashboard: true,
+  grafanaDatasource: true,
+};
+
+/** A spec that runs everything that can be Managed. */
+export const allManaged = {
+  observability: { metrics: { type: 'Managed' }, logs: 'Managed', dashboards: 'Managed' },
+} as const;

@@ -39,6 +39,18 @@ const table: readonly { spec: Record<string, unknown>; field: string }[] = [
   { spec: { images: { user: '' } }, field: 'spec.images.user' },
   { spec: { observability: { metrics: { type: 'Statsd' } } }, field: 'spec.observability.metrics.type' },
   { spec: { observability: { logs: true } }, field: 'spec.observability.logs' },
+  { spec: { observability: { retention: { logs: '23h' } } }, field: 'spec.observability.retention.logs' },
+  { spec: { observability: { retention: { metrics: '1h' } } }, field: 'spec.observability.retention.metrics' },
+  { spec: { observability: { storage: { metrics: 'much' } } }, field: 'spec.observability.storage.metrics' },
+  { spec: { observability: { storage: { storageClassName: '' } } }, field: 'spec.observability.storage' },
+  {
+    spec: { observability: { metrics: { type: 'Managed', alertmanagerURL: 'http://user:word@alerts' } } },
+    field: 'spec.observability.metrics.alertmanagerURL',
+  },
+  {
+    spec: { observability: { metrics: { type: 'Annotations', alertmanagerURL: 'http://alerts:9093' } } },
+    field: 'spec.observability.metrics',
+  },
 ];
 
 /** The table, each row with its text for a test's name. */

@@ -22,7 +22,13 @@ describe('parse', () => {
       redis: { managed: { storage: '1Gi' } },
       rabbitmq: { managed: { storage: '5Gi' } },
       auth: { accessTokenTTL: '15m', refreshTokenTTL: '720h', signingKeyRotation: '2160h' },
-      observability: { metrics: { type: 'Auto' }, logs: 'None', dashboards: 'None' },
+      observability: {
+        metrics: { type: 'Auto' },
+        logs: 'None',
+        dashboards: 'None',
+        storage: { metrics: '8Gi', logs: '8Gi' },
+        retention: { metrics: '360h', logs: '168h' },
+      },
     });
     expect(spec.exposure.host).toBeUndefined();
     expect(spec.services.notification.smtp).toBeUndefined();

@@ -72,7 +72,6 @@ describe('a spec', () => {
       restore: { from: 'x' },
       postgres: { cloudNativePG: {} },
       rabbitmq: { clusterOperator: {} },
-      observability: { metrics: { type: 'Managed' }, logs: 'Managed', dashboards: 'Managed' },
     };
     expect(unsupportedFields(sample(spec).spec)).toEqual([
       'spec.auth.signingKeyRotation',
@@ -80,9 +79,6 @@ describe('a spec', () => {
       'spec.restore',
       'spec.postgres.cloudNativePG',
       'spec.rabbitmq.clusterOperator',
-      'spec.observability.metrics.type',
-      'spec.observability.logs',
-      'spec.observability.dashboards',
     ]);
     expect(unsupportedFields(sample().spec)).toEqual([]);
   });

@@ -19,8 +19,8 @@ function defaultImages(version: string): Record<Component, string> {
     postgres: 'docker.io/library/postgres:17',
     redis: 'docker.io/library/redis:8.0',
     rabbitmq: 'docker.io/library/rabbitmq:4.0-management',
-    prometheus: 'docker.io/prom/prometheus:v3.7.3',
-    loki: 'docker.io/grafana/loki:3.5.8',
+    prometheus: 'docker.io/prom/prometheus:v3.16.0',
+    loki: 'docker.io/grafana/loki:3.7.8',
     grafana: 'docker.io/grafana/grafana:12.3.0',
   };
 }

@@ -4,8 +4,18 @@ import { durationSeconds } from './duration.ts';
 import { quantityValue } from './quantity.ts';
 import { ruled } from './rule.ts';
 
-/** A Go-style duration above zero. */
-export function duration(description: string, options: { default?: string } = {}) {
+/** A Go-style duration above zero, or of at least `least`. */
+export function duration(description: string, { least, ...options }: { default?: string; least?: string } = {}) {
+  const positive = {
+    rule: "duration(self) > duration('0s')",
+    message: 'must be a duration above zero, such as 15m or 720h',
+    holds: (value: string) => durationSeconds(value) > 0,
+  };
+  const atLeast = (floor: string) => ({
+    rule: `duration(self) >= duration('${floor}')`,
+    message: `must be a duration of at least ${floor}`,
+    holds: (value: string) => durationSeconds(value) >= durationSeconds(floor),
+  });
   return ruled(
     Type.String({
       description,
@@ -13,13 +23,7 @@ export function duration(description: string, options: { default?: string } = {}
       pattern: '^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$',
       maxLength: 32,
     }),
-    [
-      {
-        rule: "duration(self) > duration('0s')",
-        message: 'must be a duration above zero, such as 15m or 720h',
-        holds: (value) => durationSeconds(value) > 0,
-      },
-    ],
+    [least === undefined ? positive : atLeast(least)],
   );
 }
 

@@ -25,8 +25,12 @@ export type ServiceSpec = ResolvedSpec['services'][ServiceName];
 export const storeNames = ['postgres', 'redis', 'rabbitmq'] as const;
 export type StoreName = (typeof storeNames)[number];
 
+/** The programs that keep and show telemetry, where they are Managed. */
+export const telemetryPrograms = ['prometheus', 'loki', 'grafana'] as const;
+export type TelemetryProgram = (typeof telemetryPrograms)[number];
+
 /** Everything that has an image. */
-export const components = [...serviceNames, ...storeNames, 'prometheus', 'loki', 'grafana'] as const;
+export const components = [...serviceNames, ...storeNames, ...telemetryPrograms] as const;
 export type Component = (typeof components)[number];
 
 /** What this build of the operator brings along. */

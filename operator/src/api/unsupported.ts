@@ -11,9 +11,6 @@ export function unsupportedFields(spec: ResolvedSpec): string[] {
     [spec.restore !== undefined, 'spec.restore'],
     [spec.postgres.cloudNativePG !== undefined, 'spec.postgres.cloudNativePG'],
     [spec.rabbitmq.clusterOperator !== undefined, 'spec.rabbitmq.clusterOperator'],
-    [spec.observability.metrics.type === 'Managed', 'spec.observability.metrics.type'],
-    [spec.observability.logs === 'Managed', 'spec.observability.logs'],
-    [spec.observability.dashboards === 'Managed', 'spec.observability.dashboards'],
   ];
   return fields.filter(([used]) => used).map(([, field]) => field);
 }

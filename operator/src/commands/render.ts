@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parseAllDocuments, stringify } from 'yaml';
 import { InvalidResource, parse } from '../api/parse.ts';
 import type { CollabEditor, Release } from '../api/types.ts';
-import { desired, manifests } from '../resources/index.ts';
+import { desired, installedKinds, manifests } from '../resources/index.ts';
 import { noFacts, type Facts, type Manifest } from '../resources/types.ts';
 import type { Console } from './console.ts';
 import { ConfigurationError } from './exit.ts';
@@ -34,13 +34,7 @@ function childrenOf(resource: CollabEditor, release: Release, apiVersions: strin
 function factsFor(apiVersions: string[]): Facts {
   const has = (apiVersion: string, kind: string) =>
     apiVersions.some((one) => one === apiVersion || one === `${apiVersion}/${kind}`);
-  return {
-    ...noFacts,
-    installed: {
-      httpRoute: has('gateway.networking.k8s.io/v1', 'HTTPRoute'),
-      podMonitor: has('monitoring.coreos.com/v1', 'PodMonitor'),
-    },
-  };
+  return { ...noFacts, installed: installedKinds(({ apiVersion, kind }) => has(apiVersion, kind)) };
 }
 
 async function readResources(file: string, console: Console): Promise<CollabEditor[]> {

@@ -1,10 +1,11 @@
 import { referencedSecrets } from '../api/references.ts';
-import { serviceNames, storeNames, type CollabEditor, type StoreName } from '../api/types.ts';
+import { serviceNames, storeNames, type CollabEditor } from '../api/types.ts';
 import { at, listAt, numberAt, textAt } from '../kube/json.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../kube/types.ts';
-import { desired } from '../resources/index.ts';
-import { namespaceOf, serviceName, storeName } from '../resources/names.ts';
-import type { Facts, VolumeClaim } from '../resources/types.ts';
+import { desired, installedKinds } from '../resources/index.ts';
+import { namespaceOf, serviceName } from '../resources/names.ts';
+import type { Facts, VolumeClaim, VolumeOwner } from '../resources/types.ts';
+import { volumeOwners } from '../resources/volumes.ts';
 import type { Problem } from '../status/observed.ts';
 import { SECRET, type Cluster } from './cluster.ts';
 import type { Ports, Turn } from './context.ts';
@@ -146,20 +147,7 @@ function factsOf(
   for (const child of cluster.children(key))
     if (child.kind === 'Secret') secretHashes[child.metadata.name] = keyHashes(decodeSecret(child));
   return {
-    installed: {
-      httpRoute: cluster.has({
-        apiVersion: 'gateway.networking.k8s.io/v1',
-        kind: 'HTTPRoute',
-        plural: '',
-        namespaced: true,
-      }),
-      podMonitor: cluster.has({
-        apiVersion: 'monitoring.coreos.com/v1',
-        kind: 'PodMonitor',
-        plural: '',
-        namespaced: true,
-      }),
-    },
+    installed: installedKinds((kind) => cluster.has(kind)),
     address: gatewayAddress ?? addressOf(key, cluster),
     secretHashes,
     replicas: replicasOf(resource, key.namespace, cluster),
@@ -206,18 +194,18 @@ function replicasOf(resource: CollabEditor, namespace: string, cluster: Cluster)
 }
 
 function volumesOf(resource: CollabEditor, namespace: string, cluster: Cluster): Facts['volumes'] {
-  const volumes: Partial<Record<StoreName, VolumeClaim>> = {};
-  for (const store of storeNames) {
+  const volumes: Partial<Record<VolumeOwner, VolumeClaim>> = {};
+  for (const owner of volumeOwners) {
     const live = cluster.child({
       apiVersion: 'apps/v1',
       kind: 'StatefulSet',
-      metadata: { namespace, name: storeName(resource, store) },
+      metadata: { namespace, name: `${resource.metadata.name}-${owner}` },
     });
     const [claim] = listAt(live, 'spec', 'volumeClaimTemplates');
     const storage = textAt(claim, 'spec', 'resources', 'requests', 'storage');
     const storageClassName = textAt(claim, 'spec', 'storageClassName');
     if (storage !== undefined)
-      volumes[store] = { storage, ...(storageClassName !== undefined && { storageClassName }) };
+      volumes[owner] = { storage, ...(storageClassName !== undefined && { storageClassName }) };
   }
   return volumes;
 }

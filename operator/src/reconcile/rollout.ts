@@ -25,10 +25,10 @@ const steps: Step[] = [
   base,
   exposure,
   stores,
+  monitoring,
   accountsAndTopology,
   migration,
   services,
-  monitoring,
   prune,
 ];
 
@@ -45,14 +45,14 @@ async function accepted({ problems, resource, facts }: Turn, { release }: Ports)
 async function secrets(turn: Turn, ports: Ports): Promise<boolean> {
   const seed = await seedOf(turn, ports);
   if (seed === undefined) return false;
-  const sources = { seed, data: secretData(turn, ports.cluster) };
+  const sources = { seed, data: secretData(turn, ports.cluster), now: ports.now() };
   const adopted: string[] = [];
   for (const spec of turn.desired.secrets) {
     // Of a Secret that the cache does not know yet the live contents count: a password is never made twice.
     const live = await findSecret(spec.manifest, ports);
     const data = (name: string) =>
       name === spec.manifest.metadata.name && live !== undefined ? decodeSecret(live) : sources.data(name);
-    const contents = secretContents(spec, { seed, data });
+    const contents = secretContents(spec, { ...sources, data });
     if (!(await applySecret(spec.manifest, encodeSecret(contents), live, { turn, ports }))) return false;
     if (live !== undefined && spec.retained) adopted.push(spec.manifest.metadata.name);
   }
@@ -194,8 +194,10 @@ async function services(turn: Turn, ports: Ports): Promise<boolean> {
   return applyAll(turn.desired.services, turn, ports);
 }
 
+/** Before what may fail, since it shows why; and nobody waits for it. */
 async function monitoring(turn: Turn, ports: Ports): Promise<boolean> {
-  return applyAll(turn.desired.monitoring, turn, ports);
+  await applyAll(turn.desired.monitoring, turn, ports);
+  return true;
 }
 
 /** Applies each; one that is refused does not stop its siblings, but the next step. */

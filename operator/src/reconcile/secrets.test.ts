@@ -19,7 +19,7 @@ function contents(
 ): SecretData {
   const metadata = { name, namespace: 'n', labels: {} };
   const spec: SecretSpec = { manifest: { apiVersion: 'v1', kind: 'Secret', metadata }, retained: false, keys };
-  return secretContents(spec, { seed, data: (secret) => known[secret] });
+  return secretContents(spec, { seed, data: (secret) => known[secret], now: new Date('2026-01-01T00:00:00.5Z') });
 }
 
 describe('passwords', () => {
@@ -41,7 +41,9 @@ describe('passwords', () => {
   it('[OC28] of signing keys are made once', () => {
     const made = contents({ 'keys.json': { kind: 'signing-keys' } });
     const parsed: unknown = JSON.parse(made['keys.json'] ?? '');
-    expect(parsed).toMatchObject({ keys: [{ use: 'sign', jwk: { kty: 'OKP', crv: 'Ed25519' } }] });
+    expect(parsed).toMatchObject({
+      keys: [{ use: 'sign', created: '2026-01-01T00:00:00Z', jwk: { kty: 'OKP', crv: 'Ed25519' } }],
+    });
     expect(contents({ 'keys.json': { kind: 'signing-keys' } }, { 'team-user-service': made })).toEqual(made);
     expect(
       contents({ 'keys.json': { kind: 'signing-keys' } }, { 'team-user-service': { 'keys.json': 'broken' } }),

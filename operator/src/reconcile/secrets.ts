@@ -3,6 +3,7 @@ import type { ServiceName, StoreName } from '../api/types.ts';
 import { isObject, listAt, textAt } from '../kube/json.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { KeyReference, KeySource, SecretSpec } from '../resources/types.ts';
+import { rfc3339 } from './time.ts';
 
 /**
  * Contents of the environment's Secrets. Generated passwords are computed from one random seed, so a lost Secret comes
@@ -17,6 +18,7 @@ export interface SecretSources {
   seed: string;
   /** Data of a Secret of this namespace: one of ours as it is now, or an external store's. Undefined: there is none. */
   data: (secretName: string) => SecretData | undefined;
+  now: Date;
 }
 
 /** Key of the seed in its Secret. */
@@ -49,8 +51,10 @@ function keyValue(source: KeySource, place: Place, sources: SecretSources): stri
   switch (source.kind) {
     case 'password':
       return present(place) ?? derivePassword(sources.seed, `${place.name}/${place.key}`);
+    case 'fixed':
+      return source.value;
     case 'signing-keys':
-      return signsSomething(place.present) ? place.present : JSON.stringify({ keys: [newSigningKey()] });
+      return signsSomething(place.present) ? place.present : JSON.stringify({ keys: [newSigningKey(sources.now)] });
     case 'template': {
       const password = passwordOf(source.password, place.name, sources);
       return password === undefined ? undefined : source.template.replace('{password}', encodeURIComponent(password));
@@ -98,10 +102,11 @@ export function derivePassword(seed: string, purpose: string): string {
   return Array.from(bytes.subarray(0, 32), (byte) => alphabet.charAt(byte % alphabet.length)).join('');
 }
 
-/** A signing key that signs from the start. */
-function newSigningKey(): Record<string, unknown> {
+/** A signing key that signs from the start; its age is told by the user service. */
+function newSigningKey(now: Date): Record<string, unknown> {
   const { privateKey } = generateKeyPairSync('ed25519');
-  return { kid: randomBytes(8).toString('hex'), use: 'sign', jwk: privateKey.export({ format: 'jwk' }) };
+  const jwk = privateKey.export({ format: 'jwk' });
+  return { kid: randomBytes(8).toString('hex'), use: 'sign', created: rfc3339(now), jwk };
 }
 
 function signsSomething(text: string | undefined): boolean {

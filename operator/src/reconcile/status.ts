@@ -7,6 +7,7 @@ import { statusOf } from '../status/index.ts';
 import type { Observed } from '../status/observed.ts';
 import { COLLAB_EDITOR } from './cluster.ts';
 import type { Ports, Turn } from './context.ts';
+import { rfc3339 } from './time.ts';
 
 /** Works out the status, writes it where it changed, and tells the changes as Events. */
 export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
@@ -62,8 +63,4 @@ function noteOf({ type, status, reason, message }: Condition, earlier: Condition
   if ((type === 'Ready' || type === 'Paused') && begins)
     return { type: 'Normal', reason: type, action: 'Reconcile', note: message };
   return undefined;
-}
-
-function rfc3339(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

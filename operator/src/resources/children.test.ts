@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
-import { release, sample, sampleInput } from '../../test/sample.ts';
+import { everyKind, release, sample, sampleInput } from '../../test/sample.ts';
 import { childKinds, desired, manifests } from './index.ts';
 import { noFacts } from './types.ts';
 import type { Facts, Manifest } from './types.ts';
@@ -14,12 +14,7 @@ interface Grant {
 
 describe('every child', () => {
   const everything = manifests(
-    desired(
-      sampleInput(
-        { services: { realtime: { autoscaling: { maxReplicas: 3 } } } },
-        { installed: { httpRoute: true, podMonitor: true } },
-      ),
-    ),
+    desired(sampleInput({ services: { realtime: { autoscaling: { maxReplicas: 3 } } } }, { installed: everyKind })),
   );
   const secrets = desired(sampleInput()).secrets.map(({ manifest }) => manifest);
 

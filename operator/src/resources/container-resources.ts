@@ -18,10 +18,13 @@ const defaults = {
   postgres: { requests: { cpu: '100m', memory: '192Mi' }, limits: { memory: '1Gi' } },
   redis: { requests: { cpu: '20m', memory: '32Mi' }, limits: { memory: '256Mi' } },
   rabbitmq: { requests: { cpu: '100m', memory: '192Mi' }, limits: { memory: '768Mi' } },
-} as const satisfies Partial<Record<Component, ContainerResources>>;
+  prometheus: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
+  loki: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
+  grafana: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '384Mi' } },
+} as const satisfies Record<Component, ContainerResources>;
 
 /** Requests and limits of a component: given ones, else the release's, so that no request is above its limit. */
-export function containerResources(component: keyof typeof defaults, given: Given): ContainerResources {
+export function containerResources(component: Component, given: Given): ContainerResources {
   const preset = defaults[component];
   const limits: Quantities = { ...preset.limits, ...given?.limits };
   const requests: Quantities = { ...preset.requests, ...given?.requests };

@@ -1,15 +1,28 @@
 import type { ResolvedSpec, ServiceName } from '../api/types.ts';
 import { child } from './child.ts';
-import { ingressName, routeName, serviceName } from './names.ts';
+import { ingressName, routeName, serviceName, telemetryName } from './names.ts';
+import { isManaged, programPort } from './telemetry.ts';
 import type { DesiredInput, Facts, Manifest } from './types.ts';
 
-/** The front door: which service answers below which path. Longer paths win. */
-const routes: readonly { path: string; service: ServiceName }[] = [
-  { path: '/auth', service: 'user' },
-  { path: '/documents', service: 'document' },
-  { path: '/ws', service: 'realtime' },
-  { path: '/', service: 'document' },
-];
+interface Route {
+  path: string;
+  /** Name of the Service; its port is called `http`. */
+  backend: string;
+  port: number;
+}
+
+/** The front door: who answers below which path. Longer paths win. */
+function routes({ resource }: DesiredInput): Route[] {
+  const to = (path: string, service: ServiceName) => ({ path, backend: serviceName(resource, service), port: 8080 });
+  const grafana = { path: '/grafana', backend: telemetryName(resource, 'grafana'), port: programPort('grafana') };
+  return [
+    to('/auth', 'user'),
+    to('/documents', 'document'),
+    to('/ws', 'realtime'),
+    ...(isManaged(resource.spec, 'grafana') ? [grafana] : []),
+    to('/', 'document'),
+  ];
+}
 
 /** URL of the environment, or null while its address is unknown. */
 export function publicUrl(spec: ResolvedSpec, facts: Pick<Facts, 'address'>): string | null {
@@ -27,7 +40,8 @@ export function exposure(input: DesiredInput): Manifest[] {
   return type === 'Gateway' && input.facts.installed.httpRoute ? [httpRoute(input)] : [];
 }
 
-function ingress({ resource }: DesiredInput): Manifest {
+function ingress(input: DesiredInput): Manifest {
+  const { resource } = input;
   const { host, ingress: details } = resource.spec.exposure;
   const about = {
     apiVersion: 'networking.k8s.io/v1',
@@ -37,10 +51,10 @@ function ingress({ resource }: DesiredInput): Manifest {
     role: 'environment',
     ...(details.annotations === undefined ? {} : { annotations: details.annotations }),
   } as const;
-  const paths = routes.map(({ path, service }) => ({
+  const paths = routes(input).map(({ path, backend }) => ({
     path,
     pathType: 'Prefix',
-    backend: { service: { name: serviceName(resource, service), port: { name: 'http' } } },
+    backend: { service: { name: backend, port: { name: 'http' } } },
   }));
   return child(resource, about, {
     spec: {
@@ -53,7 +67,8 @@ function ingress({ resource }: DesiredInput): Manifest {
   });
 }
 
-function httpRoute({ resource }: DesiredInput): Manifest {
+function httpRoute(input: DesiredInput): Manifest {
+  const { resource } = input;
   const { host, gateway } = resource.spec.exposure;
   const about = {
     apiVersion: 'gateway.networking.k8s.io/v1',
@@ -66,9 +81,9 @@ function httpRoute({ resource }: DesiredInput): Manifest {
     spec: {
       parentRefs: gateway.parentRefs.map((parent) => ({ ...parent })),
       ...(host === undefined ? {} : { hostnames: [host] }),
-      rules: routes.map(({ path, service }) => ({
+      rules: routes(input).map(({ path, backend, port }) => ({
         matches: [{ path: { type: 'PathPrefix', value: path } }],
-        backendRefs: [{ name: serviceName(resource, service), port: 8080 }],
+        backendRefs: [{ name: backend, port }],
       })),
     },
   });

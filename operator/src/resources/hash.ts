@@ -4,6 +4,9 @@ import type { Facts, KeyReference } from './types.ts';
 /** Annotation of a pod template: changes when a Secret's key that the pod reads changes. */
 export const secretsAnnotation = 'collabeditor.dev/secrets';
 
+/** Annotation of a pod template: changes when settings that the pod reads at its start change. */
+export const configAnnotation = 'collabeditor.dev/config';
+
 /** Short hash of a JSON value; the order of an object's keys doesn't count. */
 export function hashOf(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 10);

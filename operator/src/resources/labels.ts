@@ -4,7 +4,7 @@ import type { CollabEditor } from '../api/types.ts';
 const managedBy = { 'app.kubernetes.io/managed-by': 'collabeditor-operator' } as const;
 
 /** Part that a child plays; `app.kubernetes.io/component`. */
-export type Role = 'service' | 'database' | 'cache' | 'broker' | 'migration' | 'environment';
+export type Role = 'service' | 'database' | 'cache' | 'broker' | 'migration' | 'monitoring' | 'environment';
 
 /** Labels by which an environment's objects are found. */
 export function environmentLabels(resource: Pick<CollabEditor, 'metadata'>): Record<string, string> {

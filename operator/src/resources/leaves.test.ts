@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { openApiSchema } from '../api/crd.ts';
 import type { StructuralSchema } from '../api/crd.ts';
-import { sampleInput } from '../../test/sample.ts';
+import { allManaged, everyKind, sampleInput } from '../../test/sample.ts';
 import { desired, manifests } from './index.ts';
 
 interface Example {
@@ -72,17 +72,23 @@ const examples: Readonly<Record<string, Example>> = {
   'auth.accessTokenTTL': { value: '3m' },
   'auth.refreshTokenTTL': { value: '24h' },
   'observability.metrics.type': { value: 'None' },
+  'observability.metrics.alertmanagerURL': { value: 'http://alerts:9093', beside: allManaged },
+  'observability.logs': { value: 'Managed' },
+  'observability.dashboards': { value: 'Managed' },
+  ...Object.fromEntries<Example>(
+    ['prometheus', 'loki', 'grafana'].map((name) => [`images.${name}`, { value: 'own:1', beside: allManaged }]),
+  ),
+  'observability.storage.metrics': { value: '77Gi', beside: allManaged },
+  'observability.storage.logs': { value: '77Gi', beside: allManaged },
+  'observability.storage.storageClassName': { value: 'fast', beside: allManaged },
+  'observability.retention.metrics': { value: '48h', beside: allManaged },
+  'observability.retention.logs': { value: '48h', beside: allManaged },
 };
 
 /** Leaves that no child follows from, and who reads them. */
 const elsewhere: Readonly<Record<string, string>> = {
   paused: 'the reconciler',
   'auth.signingKeyRotation': 'NotSupportedYet',
-  'images.prometheus': 'with observability.metrics.type Managed, not supported yet',
-  'images.loki': 'with observability.logs Managed, not supported yet',
-  'images.grafana': 'with observability.dashboards Managed, not supported yet',
-  'observability.logs': 'NotSupportedYet',
-  'observability.dashboards': 'NotSupportedYet',
   'postgres.cloudNativePG': 'NotSupportedYet',
   'rabbitmq.clusterOperator': 'NotSupportedYet',
   'backup.schedule': 'NotSupportedYet',
@@ -119,7 +125,7 @@ function leavesOf(prefix: string, schema: StructuralSchema | undefined): string[
 }
 
 function childrenOf(spec: Record<string, unknown>): string {
-  const children = desired(sampleInput(spec, { installed: { httpRoute: true, podMonitor: true } }));
+  const children = desired(sampleInput(spec, { installed: everyKind }));
   return JSON.stringify([manifests(children), children.secrets]);
 }
 

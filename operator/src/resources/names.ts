@@ -1,5 +1,5 @@
 import { serviceNames } from '../api/types.ts';
-import type { CollabEditor, ServiceName, StoreName } from '../api/types.ts';
+import type { CollabEditor, ServiceName, StoreName, TelemetryProgram } from '../api/types.ts';
 
 type Named = Pick<CollabEditor, 'metadata'>;
 
@@ -31,8 +31,22 @@ export function routeName(resource: Named): string {
   return `${resource.metadata.name}-route`;
 }
 
+/** `team-prometheus`: name of everything that Prometheus, Loki or Grafana consists of. */
+export function telemetryName(resource: Named, program: TelemetryProgram): string {
+  return `${resource.metadata.name}-${program}`;
+}
+
 export function podMonitorName(resource: Named): string {
   return `${resource.metadata.name}-metrics`;
+}
+
+export function prometheusRuleName(resource: Named): string {
+  return `${resource.metadata.name}-alerts`;
+}
+
+/** ConfigMap with the dashboards. */
+export function dashboardsName(resource: Named): string {
+  return `${resource.metadata.name}-dashboards`;
 }
 
 export function namespaceOf(resource: Named): string {

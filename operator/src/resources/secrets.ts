@@ -1,9 +1,20 @@
 import { serviceNames, storeNames } from '../api/types.ts';
 import type { ServiceName, StoreName } from '../api/types.ts';
 import { child } from './child.ts';
+import { grafanaSecret } from './grafana.ts';
 import type { Role } from './labels.ts';
-import { databaseName, migrationsName, schemas, serviceName, signingKeysName, storeName, storeUsers } from './names.ts';
+import {
+  databaseName,
+  migrationsName,
+  schemas,
+  serviceName,
+  signingKeysName,
+  storeName,
+  storeUsers,
+  telemetryName,
+} from './names.ts';
 import { roleOf } from './store.ts';
+import { isManaged } from './telemetry.ts';
 import type { DesiredInput, KeyReference, KeySource, SecretSpec } from './types.ts';
 
 /** The Secrets of an environment: those of the stores, one per service, the owner roles', the signing keys. */
@@ -13,6 +24,7 @@ export function secrets(input: DesiredInput): SecretSpec[] {
     ...serviceNames.map((service) => serviceSecret(input, service)),
     migrationsSecret(input),
     signingKeysSecret(input),
+    ...adminSecret(input),
   ];
 }
 
@@ -41,6 +53,13 @@ function serviceSecret(input: DesiredInput, service: ServiceName): SecretSpec {
 function signingKeysSecret(input: DesiredInput): SecretSpec {
   const about = { name: signingKeysName(input.resource), component: 'user-service', role: 'service' } as const;
   return secret(input, about, { 'keys.json': { kind: 'signing-keys' } });
+}
+
+/** The administrator of the environment's own Grafana. */
+function adminSecret(input: DesiredInput): SecretSpec[] {
+  if (!isManaged(input.resource.spec, 'grafana')) return [];
+  const about = { name: telemetryName(input.resource, 'grafana'), component: 'grafana', role: 'monitoring' } as const;
+  return [secret(input, about, grafanaSecret)];
 }
 
 /** A migration runs as the owner of its schema, which no service ever does. */

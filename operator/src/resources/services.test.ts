@@ -3,6 +3,7 @@ import { sample, sampleInput } from '../../test/sample.ts';
 import { containerResources } from './container-resources.ts';
 import { publicUrl } from './exposure.ts';
 import { desired, manifests } from './index.ts';
+import { noFacts } from './types.ts';
 import type { Facts, Manifest } from './types.ts';
 
 interface Variable {
@@ -218,7 +219,7 @@ describe('exposure', () => {
     expect(child('Ingress', sampleInput())?.['spec']).not.toHaveProperty('tls');
     const gateway = sampleInput(
       { exposure: { type: 'Gateway', gateway: { parentRefs: [{ name: 'edge' }] } } },
-      { installed: { httpRoute: true, podMonitor: false } },
+      { installed: { ...noFacts.installed, httpRoute: true } },
     );
     expect(child('Ingress', gateway)).toBeUndefined();
     expect(routesOf(child('HTTPRoute', gateway))).toContain(
@@ -272,10 +273,10 @@ describe('monitoring', () => {
   const of = (type: string, podMonitor: boolean) => {
     const input = sampleInput(
       { observability: { metrics: { type } } },
-      { installed: { httpRoute: false, podMonitor } },
+      { installed: { ...noFacts.installed, podMonitor } },
     );
     return {
-      monitors: desired(input).monitoring.length,
+      monitors: desired(input).monitoring.filter(({ kind }) => kind === 'PodMonitor').length,
       annotated: JSON.stringify(manifests(desired(input))).includes('prometheus.io/scrape'),
     };
   };

@@ -8,7 +8,8 @@ import { secretsAnnotation, secretsHash } from './hash.ts';
 import { labelsOf, selectorOf } from './labels.ts';
 import type { Role } from './labels.ts';
 import { restrictedContainer, restrictedPod, storeUid, temporaryFiles, temporaryMount } from './pod.ts';
-import type { DesiredInput, KeyReference, Manifest, VolumeClaim } from './types.ts';
+import type { DesiredInput, KeyReference, Manifest } from './types.ts';
+import { volumeFields } from './volumes.ts';
 
 /** A store that the operator runs: what differs between PostgreSQL, Redis and RabbitMQ. */
 export interface ManagedStore {
@@ -68,17 +69,15 @@ function service(input: DesiredInput, { store, ports }: ManagedStore): Manifest 
 
 function statefulSet(input: DesiredInput, store: ManagedStore): Manifest {
   const { resource } = input;
-  const policy = resource.spec.deletionPolicy;
   return child(resource, about(input, store.store, 'apps/v1', 'StatefulSet'), {
     spec: {
       serviceName: storeName(resource, store.store),
       replicas: 1,
       // With OrderedReady a pod that never became ready would block its own correction.
       podManagementPolicy: 'Parallel',
-      persistentVolumeClaimRetentionPolicy: { whenDeleted: policy, whenScaled: 'Retain' },
       selector: { matchLabels: selectorOf(resource, store.store) },
       template: podTemplate(input, store),
-      volumeClaimTemplates: [volumeClaim(input, store.store)],
+      ...volumeFields(input, store.store, roleOf(store.store)),
     },
   });
 }
@@ -148,21 +147,6 @@ function volumes({ resource }: DesiredInput, { store, secrets = [] }: ManagedSto
     { name: 'run', emptyDir: {} },
     temporaryFiles,
   ];
-}
-
-/** A claim that exists wins over the spec: a StatefulSet refuses changes of its claims, and the status tells the difference. */
-function volumeClaim({ resource, facts }: DesiredInput, store: StoreName) {
-  const claim: VolumeClaim = facts.volumes[store] ?? resource.spec[store].managed ?? { storage: '1Gi' };
-  return {
-    apiVersion: 'v1',
-    kind: 'PersistentVolumeClaim',
-    metadata: { name: 'data', labels: labelsOf(resource, store, roleOf(store)) },
-    spec: {
-      accessModes: ['ReadWriteOnce'],
-      resources: { requests: { storage: claim.storage } },
-      ...(claim.storageClassName === undefined ? {} : { storageClassName: claim.storageClassName }),
-    },
-  };
 }
 
 /** Start of a script that may find data of another version: says so in the pod's status and keeps the store from starting. */

@@ -30,10 +30,13 @@ export interface DesiredInput {
   facts: Facts;
 }
 
+/** Kinds that somebody else's operator brings along. */
+export type OptionalKind = 'httpRoute' | 'podMonitor' | 'prometheusRule' | 'grafanaDashboard' | 'grafanaDatasource';
+
 /** What the cluster looks like, as far as children depend on it. `noFacts` is an empty cluster. */
 export interface Facts {
   /** Optional kinds that the API server has. */
-  installed: { httpRoute: boolean; podMonitor: boolean };
+  installed: Readonly<Record<OptionalKind, boolean>>;
   /** Address that the Ingress controller or Gateway gave to the environment. */
   address: string | null;
   /** Secret name → key → hash of the value, of own and referenced Secrets. Pods restart when a key that they read changes. */
@@ -41,10 +44,13 @@ export interface Facts {
   /** Services with autoscaling: the live number of replicas, or null once another manager owns the field. */
   replicas: Partial<Record<ServiceName, number | null>>;
   /** Volumes that exist: a claim's size and class can't be changed through its StatefulSet. */
-  volumes: Partial<Record<StoreName, VolumeClaim>>;
+  volumes: Partial<Record<VolumeOwner, VolumeClaim>>;
   /** External stores: what their Secret has beside `uri`. */
   external: Partial<Record<StoreName, { admin: boolean; ca: boolean }>>;
 }
+
+/** A component with a volume. */
+export type VolumeOwner = StoreName | 'prometheus' | 'loki';
 
 export interface VolumeClaim {
   storage: string;
@@ -52,7 +58,13 @@ export interface VolumeClaim {
 }
 
 export const noFacts: Facts = {
-  installed: { httpRoute: false, podMonitor: false },
+  installed: {
+    httpRoute: false,
+    podMonitor: false,
+    prometheusRule: false,
+    grafanaDashboard: false,
+    grafanaDatasource: false,
+  },
   address: null,
   secretHashes: {},
   replicas: {},
@@ -69,12 +81,12 @@ export interface Desired {
   exposure: Manifest[];
   /** ConfigMaps, Services and StatefulSets of managed stores. */
   stores: Manifest[];
+  /** What Prometheus is told, and the programs that keep and show telemetry. Early, and nothing waits for it: a rollout that fails is to be seen. */
+  monitoring: Manifest[];
   /** The migration Job. */
   migration: Manifest[];
   /** Deployments, HorizontalPodAutoscalers, PodDisruptionBudgets. */
   services: Manifest[];
-  /** PodMonitors. */
-  monitoring: Manifest[];
 }
 
 /** A Secret whose values the operator makes. `manifest` has no data. */
@@ -88,6 +100,8 @@ export interface SecretSpec {
 export type KeySource =
   /** 32 random letters and digits, made once. */
   | { kind: 'password' }
+  /** A value that is no secret: a name that goes with a password. */
+  | { kind: 'fixed'; value: string }
   /** The user service's SIGNING_KEYS_FILE: made once, then rotated by age. */
   | { kind: 'signing-keys' }
   /** `template` with `{password}` replaced by another key's value. Follows it. */

@@ -73,7 +73,7 @@ function verdictsOf(observed: Observed, now: string): StageVerdicts {
     Migrated: migrated(observed, now),
     ServicesAvailable: servicesAvailable(observed, now),
     Exposed: exposed(observed),
-    MonitoringReady: monitoringReady(observed),
+    MonitoringReady: monitoringReady(observed, now),
   };
 }
 

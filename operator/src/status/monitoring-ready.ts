@@ -1,23 +1,75 @@
+import { telemetryPrograms } from '../api/types.ts';
+import type { TelemetryProgram } from '../api/types.ts';
 import { scraping } from '../resources/monitoring.ts';
-import { podMonitorName } from '../resources/names.ts';
+import { podMonitorName, telemetryName } from '../resources/names.ts';
+import { isManaged } from '../resources/telemetry.ts';
 import type { Observed } from './observed.ts';
-import { no, waiting, yes } from './verdict.ts';
+import { no, some, waiting, yes } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
+import { notRunning } from './workload.ts';
 
-/** MonitoringReady: Prometheus can find the pods. */
-export function monitoringReady({ resource, release, facts, children }: Observed): Verdict {
-  switch (scraping({ resource, release, facts })) {
+/** MonitoringReady: Prometheus can find the pods, and whatever is Managed runs. */
+export function monitoringReady(observed: Observed, now: string): Verdict {
+  return kindMissing(observed) ?? notAllRunning(observed, now) ?? objectMissing(observed) ?? yes(...summary(observed));
+}
+
+/** A kind that the spec asks for by name. */
+function kindMissing({ resource, facts }: Observed): Verdict | null {
+  if (resource.spec.observability.metrics.type !== 'PodMonitor' || facts.installed.podMonitor) return null;
+  return no('PodMonitorMissing', 'The cluster has no PodMonitor (monitoring.coreos.com).');
+}
+
+function notAllRunning(observed: Observed, now: string): Verdict | null {
+  for (const program of managed(observed)) {
+    const kind = program === 'grafana' ? 'Deployment' : 'StatefulSet';
+    const workload = { kind, name: telemetryName(observed.resource, program), component: program } as const;
+    const verdict = notRunning(observed, workload, now);
+    if (verdict !== null) return verdict;
+  }
+  return null;
+}
+
+function objectMissing({ desired, children }: Observed): Verdict | null {
+  const missing = desired.monitoring
+    .map(({ kind, metadata }) => ({ key: `${kind}/${metadata.name}`, title: `${kind} ${metadata.name}` }))
+    .filter(({ key }) => !children.has(key));
+  return missing.length === 0 ? null : waiting(`Not there yet: ${some(missing.map(({ title }) => title))}.`);
+}
+
+function summary(observed: Observed): [reason: string, message: string] {
+  const how = scraping(observed);
+  const programs = managed(observed).map((program) => sentences[program](telemetryName(observed.resource, program)));
+  const [reason, metrics] = metricsSummary(observed);
+  if (programs.length === 0) return [reason, metrics];
+  const first = how === 'Managed' || how === 'None' ? [] : [metrics];
+  return [how === 'None' ? 'Managed' : reason, [...first, ...programs].join(' ')];
+}
+
+function metricsSummary(observed: Observed): [reason: string, message: string] {
+  const { resource, facts } = observed;
+  const name = podMonitorName(resource);
+  switch (scraping(observed)) {
     case 'None':
-      return yes('NotWanted', 'spec.observability.metrics.type is None.');
+      return ['NotWanted', 'spec.observability.metrics.type is None.'];
     case 'Annotations':
-      return yes('Annotations', 'The pods carry prometheus.io annotations.');
+      return ['Annotations', 'The pods carry prometheus.io annotations.'];
+    case 'Managed':
+      return ['Managed', ''];
     case 'PodMonitor': {
-      const name = podMonitorName(resource);
-      if (!facts.installed.podMonitor)
-        return no('PodMonitorMissing', 'The cluster has no PodMonitor (monitoring.coreos.com).');
-      return children.has(`PodMonitor/${name}`)
-        ? yes('PodMonitor', `PodMonitor ${name} selects the pods.`)
-        : waiting(`PodMonitor ${name} is not there yet.`);
+      const alerts = facts.installed.prometheusRule
+        ? ''
+        : '; without PrometheusRule in the cluster there are no alerts';
+      return ['PodMonitor', `PodMonitor ${name} selects the pods${alerts}.`];
     }
   }
+}
+
+const sentences: Readonly<Record<TelemetryProgram, (name: string) => string>> = {
+  prometheus: (name) => `Prometheus ${name} watches the pods.`,
+  loki: (name) => `Loki ${name} keeps the lines that the log collector ships.`,
+  grafana: (name) => `Grafana ${name} shows the dashboards.`,
+};
+
+function managed({ resource }: Observed): TelemetryProgram[] {
+  return telemetryPrograms.filter((program) => isManaged(resource.spec, program));
 }

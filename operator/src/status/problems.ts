@@ -1,10 +1,8 @@
 import { versionProblem } from '../api/release.ts';
-import { storeNames } from '../api/types.ts';
-import type { StoreName } from '../api/types.ts';
 import { unsupportedFields } from '../api/unsupported.ts';
 import { quantityValue } from '../api/quantity.ts';
-import { storeName } from '../resources/names.ts';
-import type { DesiredInput } from '../resources/types.ts';
+import type { DesiredInput, VolumeOwner } from '../resources/types.ts';
+import { volumeOwners, wantedVolume } from '../resources/volumes.ts';
 import type { Problem } from './observed.ts';
 import { some } from './verdict.ts';
 
@@ -21,20 +19,22 @@ export function specProblems({ resource, release, facts }: DesiredInput): SpecPr
     const message = `${some(fields)} is not supported by release ${release.version} and has no effect.`;
     problems.push({ reason: 'NotSupportedYet', message, blocks: false });
   }
-  for (const store of storeNames) {
-    if (claimDiffers({ resource, release, facts }, store)) {
-      const claim = `data-${storeName(resource, store)}-0`;
-      const message = `spec.${store}.managed asks for another volume than PersistentVolumeClaim ${claim}, which can't be changed by this release.`;
-      problems.push({ reason: 'VolumeNotChangeable', message, blocks: false });
-    }
+  for (const owner of volumeOwners) {
+    const field = differentVolume({ resource, release, facts }, owner);
+    if (field === null) continue;
+    const claim = `data-${resource.metadata.name}-${owner}-0`;
+    const message = `${field} asks for another volume than PersistentVolumeClaim ${claim}, which can't be changed by this release.`;
+    problems.push({ reason: 'VolumeNotChangeable', message, blocks: false });
   }
   return problems;
 }
 
-function claimDiffers({ resource, facts }: DesiredInput, store: StoreName): boolean {
-  const { managed } = resource.spec[store];
-  const claim = facts.volumes[store];
-  if (managed === undefined || claim === undefined) return false;
-  const otherClass = managed.storageClassName !== undefined && managed.storageClassName !== claim.storageClassName;
-  return otherClass || quantityValue(managed.storage) !== quantityValue(claim.storage);
+/** The field that asks for another volume than there is, or null. */
+function differentVolume({ resource, facts }: DesiredInput, owner: VolumeOwner): string | null {
+  const wanted = wantedVolume(resource.spec, owner);
+  const present = facts.volumes[owner];
+  if (wanted === null || present === undefined) return null;
+  const { storage, storageClassName } = wanted.claim;
+  const otherClass = storageClassName !== undefined && storageClassName !== present.storageClassName;
+  return otherClass || quantityValue(storage) !== quantityValue(present.storage) ? wanted.field : null;
 }

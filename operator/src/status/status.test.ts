@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { conditionTypes, stages } from '../api/schema-status.ts';
+import { noFacts } from '../resources/types.ts';
 import type { Condition, ConditionType } from '../api/types.ts';
 import { living, withChild, withPod } from '../../test/living.ts';
 import { conditions, stageDone, statusOf } from './index.ts';
@@ -280,10 +281,10 @@ describe('the rollout', () => {
     expect(judge(living({ exposure: { type: 'None' } }), 'Exposed').slice(0, 2)).toEqual(['True', 'NotWanted']);
     const gateway = { exposure: { type: 'Gateway', host: 'a.example', gateway: { parentRefs: [{ name: 'edge' }] } } };
     expect(judge(living(gateway), 'Exposed')[1]).toBe('GatewayAPIMissing');
-    const routed = living(gateway, { installed: { httpRoute: true, podMonitor: false } });
+    const routed = living(gateway, { installed: { ...noFacts.installed, httpRoute: true } });
     expect(judge(routed, 'Exposed')[1]).toBe('NoGateway');
     const hostless = { exposure: { type: 'Gateway', gateway: { parentRefs: [{ name: 'edge' }] } } };
-    const nowhere = living(hostless, { installed: { httpRoute: true, podMonitor: false }, address: null });
+    const nowhere = living(hostless, { installed: { ...noFacts.installed, httpRoute: true }, address: null });
     const accepted = {
       status: { parents: [{ conditions: ['Accepted', 'ResolvedRefs'].map((type) => ({ type, status: 'True' })) }] },
     };
@@ -318,7 +319,7 @@ describe('the rollout', () => {
     expect(judge(wanted, 'MonitoringReady')[1]).toBe('PodMonitorMissing');
     expect(judge(wanted, 'Ready')[0]).toBe('True');
     expect(judge(wanted, 'Progressing')[0]).toBe('True');
-    const installed = living({}, { installed: { httpRoute: false, podMonitor: true } });
+    const installed = living({}, { installed: { ...noFacts.installed, podMonitor: true } });
     expect(judge(installed, 'MonitoringReady').slice(0, 2)).toEqual(['True', 'PodMonitor']);
     expect(judge(withChild(installed, 'PodMonitor/team-metrics', null), 'MonitoringReady')[1]).toBe('Waiting');
     expect(judge(living({ observability: { metrics: { type: 'None' } } }), 'MonitoringReady')[1]).toBe('NotWanted');

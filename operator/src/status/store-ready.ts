@@ -2,10 +2,9 @@ import type { StoreName } from '../api/types.ts';
 import { storeName } from '../resources/names.ts';
 import { lastVerdict } from './last-verdict.ts';
 import type { Observed } from './observed.ts';
-import { isCurrent, numberAt } from './read.ts';
-import { troubles } from './trouble.ts';
 import { no, waiting, yes } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
+import { notRunning } from './workload.ts';
 
 const titles: Readonly<Record<StoreName, string>> = { postgres: 'PostgreSQL', redis: 'Redis', rabbitmq: 'RabbitMQ' };
 
@@ -16,22 +15,8 @@ export function storeReady(observed: Observed, store: StoreName, now: string): V
     const message = `${titles[store]}: only managed and external are supported by this release; change spec.${store}.`;
     return no('NotSupportedYet', message);
   }
-  return (managed === undefined ? null : notRunning(observed, store, now)) ?? checked(observed, store);
-}
-
-/** What keeps the StatefulSet of a managed store from being ready. */
-function notRunning(observed: Observed, store: StoreName, now: string): Verdict | null {
-  const name = storeName(observed.resource, store);
-  const [trouble] = troubles(observed.pods, store, now);
-  if (trouble !== undefined) return no(trouble.reason, trouble.message);
-  const live = observed.children.get(`StatefulSet/${name}`);
-  if (live === undefined) return waiting(`StatefulSet ${name} is not there yet.`);
-  const ready = isCurrent(live) && numberAt(live, 'status', 'readyReplicas') > 0 && isUpdated(live);
-  return ready ? null : no('Starting', `StatefulSet ${name} has no ready pod of its newest revision yet.`);
-}
-
-function isUpdated(live: unknown): boolean {
-  return numberAt(live, 'status', 'updatedReplicas') >= numberAt(live, 'spec', 'replicas');
+  const set = { kind: 'StatefulSet', name: storeName(observed.resource, store), component: store } as const;
+  return (managed === undefined ? null : notRunning(observed, set, now)) ?? checked(observed, store);
 }
 
 const stages = { postgres: 'DatabaseReady', redis: 'CacheReady', rabbitmq: 'BrokerReady' } as const;

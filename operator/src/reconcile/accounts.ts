@@ -9,6 +9,7 @@ import {
   storeName,
   storeUsers,
 } from '../resources/names.ts';
+import { volumeFile } from '../resources/postgres.ts';
 import { redisAcl } from '../resources/redis.ts';
 import { keyPrefixes } from '../resources/secrets.ts';
 import type { SecretData } from './secrets.ts';
@@ -36,7 +37,10 @@ export function databaseRequest(sources: AccountSources): Wanted<DatabaseRequest
     return app === undefined || owner === undefined ? [] : [{ schema: schemas[service], app, owner }];
   });
   if (services.length < serviceNames.length) return undefined;
-  return { adminUri: admin.uri, ca: admin.ca, shared: admin.shared, services, owner: ownerName(resource) };
+  const common = { adminUri: admin.uri, ca: admin.ca, shared: admin.shared, services, owner: ownerName(resource) };
+  const reader = services.find(({ schema }) => schema === schemas.user)?.app.user;
+  const isOurs = resource.spec.postgres.managed !== undefined && reader !== undefined;
+  return { ...common, volume: isOurs ? { file: volumeFile, reader } : undefined };
 }
 
 /** Redis: access list entries. */

@@ -13,6 +13,9 @@ import type { DesiredInput, Manifest } from './types.ts';
 
 const pgdata = `${dataPath}/pgdata`;
 
+/** What `df` says of the volume, written every half minute; PostgreSQL itself can't look. */
+export const volumeFile = `${runPath}/volume`;
+
 /** PostgreSQL with one volume; nothing where the store is external. */
 export function postgres(input: DesiredInput): Manifest[] {
   if (input.resource.spec.postgres.managed === undefined) return [];
@@ -52,10 +55,22 @@ wal_compression = on
 password_encryption = 'scram-sha-256'
 timezone = 'UTC'
 log_timezone = 'UTC'
-log_checkpoints = off
-idle_in_transaction_session_timeout = '60s'
+${quietLog}idle_in_transaction_session_timeout = '60s'
 `;
 }
+
+/**
+ * A line that a collector can read, and never a value: statements, parameters and the details of an error quote what users wrote.
+ * What goes well is not told.
+ */
+const quietLog = `log_line_prefix = '%m [%p] '
+log_error_verbosity = terse
+log_min_error_statement = panic
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+log_checkpoints = off
+log_autovacuum_min_duration = -1
+`;
 
 /** The official image has the programs on the PATH, Debian's package in a folder of the major version. */
 const programs = `set -eu
@@ -91,8 +106,13 @@ printf "ALTER ROLE postgres PASSWORD '%s'\\n" "$(cat ${secretsPath}/password)" |
   postgres --single -D ${pgdata} -c config_file=${configPath}/postgresql.conf -c log_min_error_statement=panic postgres >/dev/null
 `;
 
+/** `$$` is the server, once it has taken the script's place: the loop ends with it. */
 const start = `${programs}
 ${waitIfWrongVersion}
+while kill -0 $$ 2>/dev/null; do
+  df -Pk ${dataPath} >${volumeFile}.new 2>/dev/null && mv ${volumeFile}.new ${volumeFile}
+  sleep 30
+done </dev/null >/dev/null 2>&1 &
 exec postgres -D ${pgdata} -c config_file=${configPath}/postgresql.conf
 `;
 

@@ -48,6 +48,8 @@ vm_memory_high_watermark.relative = 0.6
 disk_free_limit.absolute = 200MB
 log.console = true
 log.console.level = info
+log.console.formatter = json
+log.connection.level = warning
 log.file = false
 `;
 }
@@ -67,7 +69,7 @@ echo "$image_version" >${dataPath}/version
 
 /**
  * The operator's user is imported at each start, so a lost Secret heals. HOME is not on the volume: Erlang refuses a cookie that the
- * group can read, and a volume's group can.
+ * group can read, and a volume's group can. RABBITMQ_LOGS of an image would take the place of the settings of the log.
  */
 const start = `set -eu
 umask 077
@@ -87,7 +89,7 @@ export RABBITMQ_CONFIG_FILES='${runPath}/none/*.conf'
 export RABBITMQ_ENABLED_PLUGINS_FILE=${configPath}/enabled_plugins
 export RABBITMQ_MNESIA_BASE=${dataPath}/mnesia
 export RABBITMQ_LOG_BASE=${runPath}/log
-export RABBITMQ_LOGS=-
+unset RABBITMQ_LOGS
 export RABBITMQ_PID_FILE=${runPath}/pid
 export RABBITMQ_GENERATED_CONFIG_DIR=${runPath}/config
 # Erlang sizes a table by the limit of open files, which container runtimes set to a billion.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { until } from '../../test/cluster.ts';
 import { sampleInput } from '../../test/sample.ts';
 import { freePort, startProgram } from '../../../test/harness/programs.ts';
 import type { Program } from '../../../test/harness/programs.ts';
@@ -34,6 +35,35 @@ describe('PostgreSQL', () => {
     await start(store);
     await query(store, 'second', 'INSERT INTO kept VALUES (1)');
     await expect(query(store, 'first', 'SELECT 1')).rejects.toThrow(/password authentication failed/);
+  });
+
+  it('[OR23] leaves the size of its volume in a file', async () => {
+    const store = await place('postgres', 5432, { password: 'first' });
+    prepare(store);
+    await start(store);
+    const file = join(store.root, 'run/volume');
+    await until('the file is there', () => existsSync(file));
+    expect(readFileSync(file, 'utf8')).toMatch(/\n\S+\s+\d+\s+\d+\s+\d+\s+\d+% /);
+  });
+
+  it('[OR24] logs no value, and nothing while all is well', async () => {
+    const store = await place('postgres', 5432, { password: 'first' });
+    prepare(store);
+    await start(store);
+    const log = () => readFileSync(join(store.root, 'log'), 'utf8');
+    const before = log();
+    await query(store, 'first', 'CREATE TABLE kept (text text UNIQUE CHECK (length(text) < 20))');
+    await query(store, 'first', "INSERT INTO kept VALUES ('canary')");
+    await query(store, 'first', "ALTER ROLE postgres PASSWORD 'first'");
+    await query(store, 'first', 'CHECKPOINT');
+    expect(log()).toBe(before);
+    await expect(query(store, 'first', "INSERT INTO kept VALUES ('canary')")).rejects.toThrow(/duplicate/);
+    await expect(query(store, 'first', "INSERT INTO kept VALUES ('canary canary canary')")).rejects.toThrow(/check/);
+    await until('the errors are told', () => log().includes('kept_text_check'));
+    const lines = log().slice(before.length).trim().split('\n');
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] ERROR: {2}/);
+    expect(log()).not.toContain('canary');
   });
 
   it('[OR21] waits with a message where the data is of another version, and touches nothing', async () => {

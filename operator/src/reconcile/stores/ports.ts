@@ -25,6 +25,8 @@ export interface DatabaseRequest {
   shared: boolean;
   /** `<namespace>/<name>` of the environment that the database belongs to. */
   owner: string;
+  /** A server of ours, which leaves the size of its volume in a file; `reader` is told of it. */
+  volume: { file: string; reader: string } | undefined;
 }
 
 /** Redis as a resource wants it. */

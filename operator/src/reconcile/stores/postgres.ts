@@ -8,6 +8,7 @@ const QUERY_TIMEOUT_MS = 15_000;
 const LOCK = 0x636f6c6c;
 const MARKER = 'collabeditor_operator';
 const MARK_OF_ROLE = 'CollabEditor ';
+const VOLUME_FUNCTION = 'public.collab_volume';
 
 /** Roles, schemas and the mark of ownership in PostgreSQL. */
 export class PostgresStore {
@@ -48,6 +49,7 @@ export class PostgresStore {
     await claim(client, request.owner);
     if (request.shared) await makeSharedSchemas(client, request.services);
     else await makeAccounts(client, request);
+    if (request.volume !== undefined) await makeVolumeFunction(client, request.volume);
     await client.query('COMMIT');
     this.#done.set(request.owner, wanted);
   }
@@ -101,15 +103,16 @@ async function makeDatabase(request: DatabaseRequest): Promise<void> {
 }
 
 /** Whether roles and schemas are all there: the cheap check of every turn. */
-async function isComplete(client: pg.Client, { services, shared }: DatabaseRequest): Promise<boolean> {
+async function isComplete(client: pg.Client, { services, shared, volume }: DatabaseRequest): Promise<boolean> {
   const roles = shared ? [] : services.flatMap(({ app, owner }) => [app.user, owner.user]);
   const schemas = services.map(({ schema }) => schema);
   const { rows } = await client.query<{ found: string }>(
     `SELECT (SELECT count(*) FROM pg_catalog.pg_roles WHERE rolname = ANY($1) AND rolcanlogin)
-          + (SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = ANY($2)) AS found`,
-    [roles, schemas],
+          + (SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = ANY($2))
+          + (SELECT count(*) FROM pg_catalog.pg_proc WHERE oid = to_regprocedure($3)) AS found`,
+    [roles, schemas, volume === undefined ? null : `${VOLUME_FUNCTION}()`],
   );
-  return Number(rows[0]?.found) === roles.length + schemas.length;
+  return Number(rows[0]?.found) === roles.length + schemas.length + (volume === undefined ? 0 : 1);
 }
 
 /** Marks the database as ours unless it is another's. */
@@ -164,6 +167,28 @@ async function makeRole(client: pg.Client, { user, password }: Account, environm
   if (rows.length === 0) await client.query(`CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE`);
   if (found !== mark) await client.query(`COMMENT ON ROLE ${role} IS ${pg.escapeLiteral(mark)}`);
   await client.query(`ALTER ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
+}
+
+/**
+ * A function that tells size and free space of the volume. Whoever may call it reads that one file and no other; a file that nobody
+ * keeps up gives no row.
+ */
+async function makeVolumeFunction(client: pg.Client, { file, reader }: { file: string; reader: string }): Promise<void> {
+  const path = pg.escapeLiteral(file);
+  // The names of the columns may not change by CREATE OR REPLACE.
+  await client.query(`DROP FUNCTION IF EXISTS ${VOLUME_FUNCTION}()`);
+  await client.query(
+    `CREATE FUNCTION ${VOLUME_FUNCTION}() RETURNS TABLE (size_bytes bigint, available_bytes bigint)
+     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog
+     AS $function$
+       SELECT df[1]::bigint * 1024, df[2]::bigint * 1024
+       FROM pg_stat_file(${path}, true) AS file,
+            regexp_match(pg_read_file(${path}, 0, 4096, true), '\\s([0-9]+)\\s+[0-9]+\\s+([0-9]+)\\s+[0-9]+%') AS df
+       WHERE file.modification > now() - interval '5 minutes' AND df IS NOT NULL
+     $function$`,
+  );
+  await client.query(`REVOKE ALL ON FUNCTION ${VOLUME_FUNCTION}() FROM PUBLIC`);
+  await client.query(`GRANT EXECUTE ON FUNCTION ${VOLUME_FUNCTION}() TO ${pg.escapeIdentifier(reader)}`);
 }
 
 async function dropAll(client: pg.Client, { owner, services, shared }: DatabaseRequest): Promise<void> {

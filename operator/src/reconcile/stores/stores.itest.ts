@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -90,6 +93,34 @@ describe('PostgreSQL', () => {
     );
     expect(rows).toHaveLength(4);
     await query(admin.postgres, `DROP DATABASE ${shared} WITH (FORCE)`);
+  });
+
+  it('[OC35] tells the size of the volume to the user service alone', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'collabeditor-volume-'));
+    const file = join(folder, 'volume');
+    chmodSync(folder, 0o755);
+    const [user, document] = request.services;
+    if (user === undefined || document === undefined) throw new Error('no service');
+    const ours = { ...request, volume: { file, reader: user.app.user } };
+    const sizes = () => query(uriOf(database, user.app), 'SELECT size_bytes, available_bytes FROM public.collab_volume()');
+    try {
+      expect(await stores.database(ours)).toEqual({ state: 'ok' });
+      expect(await sizes()).toEqual([]);
+      writeFileSync(
+        file,
+        'Filesystem     1024-blocks    Used Available Capacity Mounted on\n/dev/vol 1       10218772 1000000   9202388      10% /data\n',
+      );
+      expect(await sizes()).toEqual([{ size_bytes: '10464022528', available_bytes: '9423245312' }]);
+      const denied = query(uriOf(database, document.app), 'SELECT * FROM public.collab_volume()');
+      await expect(denied).rejects.toMatchObject({ code: '42501' });
+      await query(uriOf(database), 'DROP FUNCTION public.collab_volume()');
+      expect(await stores.database(ours)).toEqual({ state: 'ok' });
+      expect(await sizes()).toHaveLength(1);
+      utimesSync(file, new Date(0), new Date(0));
+      expect(await sizes()).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('[OC26] tells what is wrong without a secret', async () => {
@@ -265,7 +296,7 @@ function databaseRequest(database: string, owner: string): DatabaseRequest {
     app: { user: `${database}_${schemas[service]}`, password: `app '${service}` },
     owner: { user: `${database}_${schemas[service]}_owner`, password: `owner ${service}` },
   }));
-  return { adminUri: uriOf(database), ca: undefined, services, shared: false, owner };
+  return { adminUri: uriOf(database), ca: undefined, services, shared: false, owner, volume: undefined };
 }
 
 function uriOf(database: string, account?: { user: string; password: string }): string {

@@ -1,7 +1,10 @@
 /** A real API server with the resource installed, for tests of the operator. Workload controllers are played by `play.ts`. */
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { crd } from '../src/api/crd.ts';
 import { KubeClient } from '../src/kube/client.ts';
 import { Credentials, readKubeconfig } from '../src/kube/credentials.ts';
+import { textAt } from '../src/kube/json.ts';
 import type { KubeObject, ResourceType } from '../src/kube/types.ts';
 import { startApiServer } from '../../test/cluster/src/api.ts';
 
@@ -26,6 +29,8 @@ export interface TestCluster extends AsyncDisposable {
   kubeconfigPath: string;
   /** A client under another name whose requests are listed. */
   clientFor: (fieldManager: string) => { client: KubeClient; seen: Seen[] };
+  /** A kubeconfig with the rights of a ServiceAccount. */
+  kubeconfigOf: (account: { namespace: string; name: string }) => Promise<string>;
   /** Makes a namespace of its own. */
   namespace: (name: string) => Promise<string>;
   /** Takes the API server away for good. */
@@ -52,6 +57,11 @@ export async function startCluster(): Promise<TestCluster> {
     client,
     kubeconfigPath: server.kubeconfigPath,
     clientFor,
+    kubeconfigOf: async (account) => {
+      const file = join(dirname(server.kubeconfigPath), `${account.namespace}-${account.name}.kubeconfig`);
+      writeFileSync(file, JSON.stringify(kubeconfig(config, await tokenOf(account, client))), { mode: 0o600 });
+      return file;
+    },
     namespace: async (prefix) => {
       const name = `${prefix}-${(count += 1)}`;
       await client.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
@@ -62,6 +72,30 @@ export async function startCluster(): Promise<TestCluster> {
       await Promise.all(opened.map((one) => one.close()));
       await server[Symbol.asyncDispose]();
     },
+  };
+}
+
+async function tokenOf({ namespace, name }: { namespace: string; name: string }, client: KubeClient): Promise<string> {
+  const type = { apiVersion: 'v1', kind: 'TokenRequest', plural: `serviceaccounts/${name}/token`, namespaced: true };
+  const request = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    metadata: { namespace, name },
+    spec: { expirationSeconds: 3600 },
+  };
+  return textAt(await client.create(type, request), 'status', 'token') ?? '';
+}
+
+function kubeconfig(from: ReturnType<typeof readKubeconfig>, token: string): unknown {
+  const { server, caFile, caData } = from.getCurrentCluster() ?? { server: '' };
+  const ca = caFile === undefined ? { 'certificate-authority-data': caData } : { 'certificate-authority': caFile };
+  return {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster: { server, ...ca } }],
+    users: [{ name: 'account', user: { token } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'account' } }],
+    'current-context': 'test',
   };
 }
 

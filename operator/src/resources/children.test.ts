@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
-import { everyKind, release, sample, sampleInput } from '../../test/sample.ts';
+import { allManaged, everyKind, release, sample, sampleInput } from '../../test/sample.ts';
 import { childKinds, desired, manifests } from './index.ts';
 import { noFacts } from './types.ts';
 import type { Facts, Manifest } from './types.ts';
@@ -13,10 +13,14 @@ interface Grant {
 }
 
 describe('every child', () => {
-  const everything = manifests(
-    desired(sampleInput({ services: { realtime: { autoscaling: { maxReplicas: 3 } } } }, { installed: everyKind })),
-  );
-  const secrets = desired(sampleInput()).secrets.map(({ manifest }) => manifest);
+  const scaled = { services: { realtime: { autoscaling: { maxReplicas: 3 } } } };
+  const managed = desired(sampleInput({ ...scaled, ...allManaged }, { installed: everyKind }));
+  const monitored = desired(sampleInput(scaled, { installed: everyKind })).monitoring;
+  const everything = [
+    ...manifests(managed),
+    ...monitored.filter(({ apiVersion }) => apiVersion.startsWith('monitoring.coreos.com/')),
+  ];
+  const secrets = managed.secrets.map(({ manifest }) => manifest);
 
   it.each(
     [...everything, ...secrets].map((manifest) => ({ title: `${manifest.kind}/${manifest.metadata.name}`, manifest })),
@@ -50,7 +54,8 @@ describe('every child', () => {
 
   it('[OR1] fits names of 40 characters into labels of 63', () => {
     const name = 'a'.repeat(40);
-    const all = manifests(desired({ resource: sample({}, { name }), release, facts: noFacts }));
+    const facts = { ...noFacts, installed: everyKind };
+    const all = manifests(desired({ resource: sample(allManaged, { name }), release, facts }));
     for (const { metadata } of all) expect(metadata.name.length).toBeLessThanOrEqual(63);
   });
 
@@ -137,6 +142,12 @@ describe('stores', () => {
       resources: { requests: { storage: '50Gi' } },
       storageClassName: 'fast',
     });
+    const logs = { observability: { logs: 'Managed', storage: { logs: '50Gi', storageClassName: 'fast' } } };
+    expect(claimOf(sampleInput(logs), 'team-loki')).toMatchObject({ storageClassName: 'fast' });
+    const facts = { volumes: { loki: { storage: '10Gi' } } };
+    expect(claimOf(sampleInput(logs, facts), 'team-loki')).toMatchObject({
+      resources: { requests: { storage: '10Gi' } },
+    });
     const kept = claimOf(sampleInput(spec, { volumes: { postgres: { storage: '10Gi' } } }));
     expect(kept).toMatchObject({ resources: { requests: { storage: '10Gi' } } });
     expect(kept).not.toHaveProperty('storageClassName');
@@ -144,15 +155,15 @@ describe('stores', () => {
 });
 
 describe('restarts', () => {
-  const hashes = (facts: Partial<Facts>) =>
+  const hashes = (facts: Partial<Facts>, spec: Record<string, unknown> = {}) =>
     Object.fromEntries(
-      manifests(desired(sampleInput({}, facts)))
+      manifests(desired(sampleInput(spec, facts)))
         .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
         .map(({ metadata: { name }, spec }) => [name, JSON.stringify(spec)]),
     );
-  const changed = (facts: Partial<Facts>) => {
-    const before = hashes({});
-    return Object.entries(hashes(facts))
+  const changed = (facts: Partial<Facts>, spec: Record<string, unknown> = {}, changedSpec = spec) => {
+    const before = hashes({}, spec);
+    return Object.entries(hashes(facts, changedSpec))
       .filter(([name, spec]) => before[name] !== spec)
       .map(([name]) => name);
   };
@@ -171,6 +182,22 @@ describe('restarts', () => {
     expect(changed({ secretHashes: { 'team-migrations': { 'user-url': 'x' } } })).toEqual([]);
     expect(changed({ secretHashes: { foreign: { anything: 'x' } } })).toEqual([]);
     expect(changed({ address: '192.0.2.1' })).toEqual(['team-notification-service']);
+    expect(changed({ secretHashes: { 'team-grafana': { 'admin-password': 'x' } } }, allManaged)).toEqual([
+      'team-grafana',
+    ]);
+  });
+
+  it('[OR31] happen to those whose settings change', () => {
+    const { observability } = allManaged;
+    const changedBy = (more: Record<string, unknown>) =>
+      changed({}, allManaged, { observability: { ...observability, ...more } });
+    expect(changedBy({ retention: { logs: '24h' } })).toEqual(['team-loki']);
+    expect(changedBy({ retention: { metrics: '24h' } })).toEqual(['team-prometheus']);
+    expect(changedBy({ metrics: { type: 'Managed', alertmanagerURL: 'http://a' } })).toEqual(['team-prometheus']);
+    expect(changedBy({ logs: 'None' })).toEqual(['team-grafana']);
+    expect(changed({ installed: everyKind }, allManaged)).toEqual([]);
+    const host = { exposure: { host: 'a.example' } };
+    expect(changed({}, allManaged, { ...allManaged, ...host })).toEqual(['team-grafana', 'team-notification-service']);
   });
 });
 
@@ -181,10 +208,8 @@ function named(all: readonly Manifest[], pattern: RegExp): string[] {
     .toSorted();
 }
 
-function claimOf(input: ReturnType<typeof sampleInput>): unknown {
-  const set = desired(input).stores.find(
-    ({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === 'team-postgres',
-  );
+function claimOf(input: ReturnType<typeof sampleInput>, name = 'team-postgres'): unknown {
+  const set = manifests(desired(input)).find(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === name);
   const spec = set?.['spec'] as { volumeClaimTemplates: { spec: unknown }[] } | undefined;
   return spec?.volumeClaimTemplates[0]?.spec;
 }

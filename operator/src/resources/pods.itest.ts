@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { NAMESPACE, startCluster } from '../../test/cluster.ts';
 import type { TestCluster } from '../../test/cluster.ts';
-import { sampleInput } from '../../test/sample.ts';
+import { allManaged, sampleInput } from '../../test/sample.ts';
 import type { ResourceType } from '../kube/types.ts';
 import { desired, manifests } from './index.ts';
 
@@ -40,7 +40,7 @@ interface Workload {
 describe('pods', () => {
   const certificate = { external: { postgres: { admin: true, ca: true } } };
   const workloads = [
-    ...manifests(desired(sampleInput())),
+    ...manifests(desired(sampleInput(allManaged))),
     ...manifests(desired(sampleInput({ postgres: { external: { secretName: 'pg' } } }, certificate))).filter(
       ({ kind }) => kind === 'Job',
     ),
@@ -50,7 +50,8 @@ describe('pods', () => {
   });
 
   it.each(workloads)('[OR3] of $title are let in where `restricted` is enforced', async ({ template }) => {
-    expect(template.spec.automountServiceAccountToken).toBe(false);
+    const isPrometheus = template.metadata.labels['app.kubernetes.io/name'] === 'prometheus';
+    expect(template.spec.automountServiceAccountToken).toBe(isPrometheus);
     const account = { name: template.spec.serviceAccountName, namespace };
     if ((await cluster.client.find(accounts, account)) === undefined) {
       await cluster.client.create(accounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: account });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { sample, sampleInput } from '../../test/sample.ts';
+import { allManaged, everyKind, sample, sampleInput } from '../../test/sample.ts';
 import { containerResources } from './container-resources.ts';
 import { publicUrl } from './exposure.ts';
 import { desired, manifests } from './index.ts';
@@ -217,13 +217,23 @@ describe('exposure', () => {
       ],
     });
     expect(child('Ingress', sampleInput())?.['spec']).not.toHaveProperty('tls');
+    expect(routesOf(ingress)).not.toContain('grafana');
+    expect(routesOf(child('Ingress', sampleInput(allManaged)))).toContain(
+      '{"path":"/grafana","pathType":"Prefix","backend":{"service":{"name":"team-grafana","port":{"name":"http"}}}},{"path":"/"',
+    );
     const gateway = sampleInput(
-      { exposure: { type: 'Gateway', gateway: { parentRefs: [{ name: 'edge' }] } } },
+      {
+        ...allManaged,
+        exposure: { type: 'Gateway', gateway: { parentRefs: [{ name: 'edge' }] } },
+      },
       { installed: { ...noFacts.installed, httpRoute: true } },
     );
     expect(child('Ingress', gateway)).toBeUndefined();
     expect(routesOf(child('HTTPRoute', gateway))).toContain(
       '{"path":{"type":"PathPrefix","value":"/ws"}}],"backendRefs":[{"name":"team-realtime-service","port":8080}]',
+    );
+    expect(routesOf(child('HTTPRoute', gateway))).toContain(
+      '{"path":{"type":"PathPrefix","value":"/grafana"}}],"backendRefs":[{"name":"team-grafana","port":3000}]',
     );
     for (const port of ['8081', '9090', 'internal', 'telemetry']) {
       expect(routesOf(child('HTTPRoute', gateway)) + routesOf(ingress)).not.toContain(port);
@@ -286,7 +296,19 @@ describe('monitoring', () => {
     expect(of('Auto', false)).toEqual({ monitors: 0, annotated: true });
     expect(of('Annotations', true)).toEqual({ monitors: 0, annotated: true });
     expect(of('PodMonitor', false)).toEqual({ monitors: 0, annotated: false });
+    expect(of('Managed', true)).toEqual({ monitors: 0, annotated: false });
     expect(of('None', true)).toEqual({ monitors: 0, annotated: false });
+  });
+
+  it('[OR15] brings its alerts along', () => {
+    const rule = child('PrometheusRule', sampleInput({}, { installed: everyKind }));
+    expect(rule?.metadata.name).toBe('team-alerts');
+    const text = JSON.stringify(rule?.['spec']);
+    expect(text).toContain('"alert":"CollabServiceDown"');
+    expect(text).toContain('namespace=\\"space\\"');
+    const without = sampleInput({}, { installed: { ...everyKind, prometheusRule: false } });
+    expect(child('PrometheusRule', without)).toBeUndefined();
+    expect(child('PodMonitor', without)).toBeDefined();
   });
 });
 

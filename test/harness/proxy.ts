@@ -8,6 +8,8 @@ export interface Proxy extends AsyncDisposable {
   up(): Promise<void>;
   /** Cuts all connections and refuses new ones. */
   down(): Promise<void>;
+  /** Keeps all connections and takes new ones, but passes nothing on until `up`: a store that hangs. */
+  stall(): void;
 }
 
 /** Starts down. */
@@ -19,8 +21,10 @@ async function createProxy(target: { readonly host: string; readonly port: numbe
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   };
+  let stalled = false;
   const down = async (): Promise<void> => {
     const closing = server;
+    stalled = false;
     server = undefined;
     for (const socket of sockets) socket.destroy();
     if (closing) await new Promise((resolve) => closing.close(resolve));
@@ -28,13 +32,19 @@ async function createProxy(target: { readonly host: string; readonly port: numbe
   return {
     port,
     down,
+    stall() {
+      stalled = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
     async up() {
+      if (stalled) await down();
       const started = createServer((near) => {
         const far = connect(target.port, target.host);
         for (const [one, other] of [[near, far] as const, [far, near] as const]) {
           track(one);
           one.on('error', () => other.destroy());
-          one.pipe(other);
+          if (stalled) one.pause();
+          else one.pipe(other);
         }
       });
       server = started;

@@ -11,6 +11,7 @@ import {
   createPool,
   createVerifier,
   currentTraceparent,
+  measureStores,
   type Mounted,
   type Pool,
   type Runtime,
@@ -41,6 +42,9 @@ export const definition: ServiceDefinition<typeof fields> = {
 
 const page = new URL('../public/index.html', import.meta.url);
 
+/** As many as leave the pod below 500 series when every metric has all that it can have. */
+const REQUEST_KINDS = 36;
+
 async function createApp(config: Config, runtime: Runtime): Promise<App> {
   const { log, metrics, clock } = runtime;
   const ca = config.DATABASE_CA_FILE?.content;
@@ -53,11 +57,13 @@ async function createApp(config: Config, runtime: Runtime): Promise<App> {
   const context = createContext(pool, createUserService(users), createTextService(texts, log), clock);
   const jwksUrl = new URL('/auth/.well-known/jwks.json', config.USER_SERVICE_URL).href;
   const verifier = createVerifier({ issuer: config.ISSUER, jwksUrl, log, clock });
+  const database = { url: config.DATABASE_URL, schema: definition.schema, ca };
+  const stores = measureStores({ metrics, log, database, pools: [pool], broker });
   const relay = startRelay({ pool, broker, log, metrics });
   const sweeping = startSweeping(context, { intervalMs: config.TRASH_SWEEP_INTERVAL, log });
   broker.consume({ queue: QUEUES.documents, prefetch: 20 }, (event) => consume(context, event));
 
-  const http = { verifier, metrics, log };
+  const http = { verifier, metrics, requestKinds: REQUEST_KINDS, log };
   return {
     public: createHttpApp({
       ...http,
@@ -76,7 +82,7 @@ async function createApp(config: Config, runtime: Runtime): Promise<App> {
       await relay[Symbol.asyncDispose]();
       await broker[Symbol.asyncDispose]();
       await Promise.all([verifier, users, texts].map((one) => one[Symbol.asyncDispose]()));
-      await pool.end();
+      await Promise.all([pool.end(), stores[Symbol.asyncDispose]()]);
     },
   };
 }

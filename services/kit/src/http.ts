@@ -1,12 +1,13 @@
 import { MAX_BODY_BYTES, type Route } from '@collabeditor/contracts';
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
-import { Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { bearer, type Caller, unauthenticated, type Verifier } from './auth.ts';
 import { cors } from './cors.ts';
 import { etagOf, namesEtag } from './etag.ts';
 import { atMostPerSecond, type Logger } from './log.ts';
 import type { PeerCheck } from './peer.ts';
 import { isError, isOutage, Problem, unavailable } from './problem.ts';
+import { requestMetrics } from './request-metrics.ts';
 import type { Mounted, Reply } from './route.ts';
 import { inTrace, type OpenSpan, openSpan, type SpanOptions, withTrace } from './trace.ts';
 
@@ -18,6 +19,8 @@ export interface HttpOptions {
   readonly peers?: PeerCheck;
   readonly allowedOrigins?: readonly string[];
   readonly metrics: Registry;
+  /** How many kinds of requests (method, route and status) get series of their own; the same for all apps of a process. */
+  readonly requestKinds?: number;
   readonly log: Logger;
   /** Adds what is no REST operation, such as a page. */
   readonly extra?: (app: Express) => void;
@@ -180,19 +183,19 @@ function labelled(path: string): RequestHandler {
 const FAILURES_TOLD = 10;
 
 /** Times each request under its trace; the query is left out of the line, since it may hold a token. */
-function observe({ metrics, log }: HttpOptions): RequestHandler {
-  const duration = requestDuration(metrics);
+function observe({ metrics, requestKinds, log }: HttpOptions): RequestHandler {
+  const durations = requestMetrics(metrics, requestKinds);
   const mayTell = atMostPerSecond(FAILURES_TOLD);
   const observed = (span: OpenSpan, request: Request, response: Response): void => {
-    const end = duration.startTimer();
     const begun = performance.now();
     const closed = (): void => {
       const { route } = locals(response);
       const status = response.statusCode;
       const method = methodLabel(request.method);
       const labels = { method, route: route ?? 'unmatched', status };
-      end(labels);
-      const ms = Math.round(performance.now() - begun);
+      const elapsed = performance.now() - begun;
+      durations.observe(labels, elapsed / 1000);
+      const ms = Math.round(elapsed);
       const line = { event: 'request_answered', ...labels, path: request.path, ms } as const;
       if (status >= 500 && mayTell()) log.warn(line, 'A request was answered');
       else log.debug(line, 'A request was answered');
@@ -235,18 +238,4 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** Clients may invent methods; a label must not grow with them. */
 function methodLabel(method: string): string {
   return methods.has(method) ? method : 'OTHER';
-}
-
-/** One histogram for all HTTP apps of a process. */
-function requestDuration(metrics: Registry): Histogram<'method' | 'route' | 'status'> {
-  const name = 'http_request_duration_seconds';
-  const existing = metrics.getSingleMetric(name);
-  if (existing instanceof Histogram) return existing;
-  return new Histogram({
-    name,
-    help: 'Time from a request to the end of its answer',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [metrics],
-  });
 }

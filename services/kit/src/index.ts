@@ -50,9 +50,12 @@ export {
 } from './postgres.ts';
 export { isError, isOutage, Problem, unavailable } from './problem.ts';
 export type { PublishOptions } from './publisher.ts';
+export { createProbe } from './probe.ts';
+export { type RequestMetrics, requestMetrics } from './request-metrics.ts';
 export { createRedis, type Redis } from './redis.ts';
 export { handle, type Mounted, type Reply, reply, type RouteRequest } from './route.ts';
 export { type Environment, migrate, run, type ServiceDefinition, startService } from './run.ts';
+export { measureStores, STORE_PROBE } from './store-metrics.ts';
 export type { App, Health, Runtime, StartedService } from './service.ts';
 export {
   type Attributes,

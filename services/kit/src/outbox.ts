@@ -5,6 +5,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Broker } from './broker.ts';
 import { atMostEvery, type Logger } from './log.ts';
 import type { Pool, Tx } from './postgres.ts';
+import { createProbe } from './probe.ts';
 import { isError } from './problem.ts';
 import { traceHeaders, withTrace } from './trace.ts';
 
@@ -157,34 +158,31 @@ export function waves<T extends { readonly ordering_key: string }>(rows: readonl
   return result;
 }
 
+/** What is counted changes at every moment, so it is read for each scrape. */
+const PROBE = { keepMs: 1_000, limitMs: 2_000 };
+
+/** Absent while the database can't tell: a number that has stopped moving would look like a healthy one. */
 function measure({ pool, metrics }: RelayOptions): void {
-  const read = async (sql: string): Promise<number | undefined> => {
-    try {
-      return (await pool.query<{ value: number }>(sql)).rows[0]?.value;
-    } catch {
-      return undefined; // The value of the scrape before stands; the database's absence shows elsewhere.
-    }
-  };
-  new Gauge({
-    name: 'collab_outbox_pending',
-    help: 'Events that wait to be published',
-    registers: [metrics],
-    async collect() {
-      const value = await read('SELECT count(*)::int AS value FROM outbox');
-      if (value !== undefined) this.set(value);
-    },
-  });
-  new Gauge({
-    name: 'collab_outbox_oldest_seconds',
-    help: 'Age of the oldest event that waits to be published',
-    registers: [metrics],
-    async collect() {
-      const value = await read(
-        'SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS value FROM outbox',
-      );
-      if (value !== undefined) this.set(value);
-    },
-  });
+  const read = createProbe(async () => {
+    const { rows } = await pool.query<{ pending: number; oldest: number }>(
+      `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
+       FROM outbox`,
+    );
+    return rows[0];
+  }, PROBE);
+  const gauge = (name: string, help: string, pick: (waiting: { pending: number; oldest: number }) => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers: [metrics],
+      async collect() {
+        const waiting = await read();
+        if (waiting) this.set(pick(waiting));
+        else this.remove();
+      },
+    });
+  gauge('collab_outbox_pending', 'Events that wait to be published', ({ pending }) => pending);
+  gauge('collab_outbox_oldest_seconds', 'Age of the oldest event that waits to be published', ({ oldest }) => oldest);
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

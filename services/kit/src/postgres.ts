@@ -21,6 +21,8 @@ export interface PoolOptions {
   readonly max?: number;
   /** The server gives a statement up after this time. */
   readonly statementTimeoutMs?: number;
+  /** After this time without use a connection is closed. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** A pool that connects when it is used, and reads `bigint` as a number. */
@@ -31,6 +33,7 @@ export function createPool(url: string, options: PoolOptions): Pool {
   const pool = new pg.Pool({
     ...connectionOptions(url, options.ca),
     max: options.max ?? 10,
+    idleTimeoutMillis: options.idleTimeoutMs ?? 10_000,
     connectionTimeoutMillis: 5_000,
     query_timeout: timeout + 5_000,
     keepAlive: true,

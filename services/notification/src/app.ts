@@ -5,6 +5,7 @@ import {
   type ConfigOf,
   createBroker,
   createPool,
+  measureStores,
   type Runtime,
   type ServiceDefinition,
   transaction,
@@ -12,7 +13,7 @@ import {
 import { Counter, type Registry } from 'prom-client';
 import { fields, senderAddress, smtpSettings } from './config.ts';
 import { ATTEMPTS_HEADER, deliver, deliverUnknown, type DeliveryPorts, type Result, results } from './deliver.ts';
-import { createMailer } from './smtp.ts';
+import { createMailer, type Mailer } from './smtp.ts';
 
 /** How many mails are under way at once. Each holds a database session while the mail server thinks. */
 const PREFETCH = 8;
@@ -27,19 +28,23 @@ export const definition: ServiceDefinition<typeof fields> = {
 
 async function createApp(config: BaseConfig & ConfigOf<typeof fields>, { log, metrics }: Runtime): Promise<App> {
   const smtp = smtpSettings(config);
-  const mailer = smtp && createMailer(smtp);
+  const mailer = smtp && observed(createMailer(smtp));
   if (!mailer)
     log.warn(
       { event: 'smtp_missing' },
       'Mails are written to the log, without their tokens, since no SMTP server is named',
     );
-  const pool = createPool(config.DATABASE_URL, {
-    schema: definition.schema,
-    log,
-    ca: config.DATABASE_CA_FILE?.content,
-    max: PREFETCH + 2,
-  });
+  const database = { schema: definition.schema, ca: config.DATABASE_CA_FILE?.content };
+  const pool = createPool(config.DATABASE_URL, { ...database, log, max: PREFETCH + 2 });
   const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name: definition.name });
+  const stores = measureStores({
+    metrics,
+    log,
+    database: { ...database, url: config.DATABASE_URL },
+    pools: [pool],
+    broker,
+    ...(mailer ? { others: { smtp: mailer.isUp } } : {}),
+  });
   const ports: DeliveryPorts = {
     mailer,
     publicUrl: config.PUBLIC_URL,
@@ -59,7 +64,21 @@ async function createApp(config: BaseConfig & ConfigOf<typeof fields>, { log, me
     async [Symbol.asyncDispose]() {
       await broker[Symbol.asyncDispose]();
       mailer?.close();
-      await pool.end();
+      await Promise.all([pool.end(), stores[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+/** Remembers whether the server took part in the last attempt; a refused recipient is no fault of it. */
+function observed(mailer: Mailer): Mailer & { readonly isUp: () => boolean } {
+  let isUp = true;
+  return {
+    ...mailer,
+    isUp: () => isUp,
+    async send(mail, messageId) {
+      const handover = await mailer.send(mail, messageId);
+      isUp = handover.kind !== 'failed';
+      return handover;
     },
   };
 }

@@ -11,11 +11,13 @@ import {
   createRedis,
   createVerifier,
   type Logger,
+  measureStores,
   Problem,
   type Runtime,
   type ServiceDefinition,
   startRelay,
 } from '@collabeditor/kit';
+import type { Registry } from 'prom-client';
 import { type Config, fields } from './config.ts';
 import { createNewsWire } from './fanout.ts';
 import { Gateway } from './gateway.ts';
@@ -41,13 +43,8 @@ export const definition: ServiceDefinition<typeof fields> = {
 
 /** Wires the service: stores and peers outside, the machines inside, routes and sockets in front. */
 async function createApp(config: Config, { log, metrics: registry, clock }: Runtime): Promise<App> {
-  const database = { schema: 'realtime', log, ca: config.DATABASE_CA_FILE?.content };
-  const pool = createPool(config.DATABASE_URL, database);
-  const commits = createPool(config.DATABASE_URL, { ...database, max: 2, statementTimeoutMs: COMMIT_TIMEOUT_MS });
+  const { pool, commits, publisher, subscriber, broker, measuring } = connectStores(config, log, registry);
   const store = createStore(pool, commits);
-  const redis = { url: config.REDIS_URL, log, ca: config.REDIS_CA_FILE?.content };
-  const [publisher, subscriber] = [createRedis(redis), createRedis({ ...redis, subscriber: true })];
-  const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name: 'realtime' });
   const documents = createPeerClient({
     baseUrl: config.DOCUMENT_SERVICE_URL,
     serviceToken: config.SERVICE_TOKEN,
@@ -59,6 +56,7 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
   const metrics = createMetrics(registry, {
     connections: () => gateway.connections,
     documents: () => shell.documents.size,
+    lagSeconds: () => shell.lag.longest(shell.documents, clock.now()) / 1000,
   });
   const news = createNewsWire(publisher, subscriber, (documentId, heard) => shell.hear(documentId, heard), log);
   const ports: ShellPorts = { store, news, metrics, clock, log, replica: randomUUID() };
@@ -94,9 +92,28 @@ async function createApp(config: Config, { log, metrics: registry, clock }: Runt
       await gateway[Symbol.asyncDispose]();
       await periodicals[Symbol.asyncDispose]();
       await Promise.all([relay, rights, broker, documents, verifier, news].map((part) => part[Symbol.asyncDispose]()));
-      await Promise.all([pool.end(), commits.end()]);
+      await Promise.all([pool.end(), commits.end(), measuring[Symbol.asyncDispose]()]);
     },
   };
+}
+
+function connectStores(config: Config, log: Logger, metrics: Registry) {
+  const database = { schema: definition.schema, ca: config.DATABASE_CA_FILE?.content };
+  const url = config.DATABASE_URL;
+  const pool = createPool(url, { ...database, log });
+  const commits = createPool(url, { ...database, log, max: 2, statementTimeoutMs: COMMIT_TIMEOUT_MS });
+  const settings = { url: config.REDIS_URL, log, ca: config.REDIS_CA_FILE?.content };
+  const [publisher, subscriber] = [createRedis(settings), createRedis({ ...settings, subscriber: true })];
+  const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name: definition.name });
+  const measuring = measureStores({
+    metrics,
+    log,
+    database: { ...database, url },
+    pools: [pool, commits],
+    broker,
+    redis: [publisher, subscriber],
+  });
+  return { pool, commits, publisher, subscriber, broker, measuring };
 }
 
 /** A plain request to the WebSocket's address. */

@@ -1,4 +1,4 @@
-import { CLOSE } from '@collabeditor/contracts';
+import { CLOSE, type FrameErrorCode } from '@collabeditor/contracts';
 import { type Caller, type Clock, isOutage, Problem, type Verifier } from '@collabeditor/kit';
 import { decode } from './decode.ts';
 import * as frames from './engine/frames.ts';
@@ -17,7 +17,8 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What a client needs of its socket. */
 export interface Socket {
-  send(data: Buffer): void;
+  /** Answers whether it was taken: a socket that closes takes nothing. */
+  send(data: Buffer): boolean;
   /** A ping whose pong calls `then`, sent so that it reaches the peer just before what is sent next. */
   ping(then: () => void): void;
   close(code: number, reason: string): void;
@@ -73,12 +74,12 @@ export class Client implements Connection {
     if (this.#closed) return;
     const verdict = meter(this.#rate, clock.now());
     if (verdict === 'close') return this.close(CLOSE.rateLimited, 'rate limited');
-    if (verdict === 'refuse') return this.#tell(frames.error('rate_limited', 'too many frames'));
-    if (isBinary) return this.#tell(frames.error('invalid_frame', 'frames are text'));
+    if (verdict === 'refuse') return this.#refuse('rate_limited', 'too many frames', null);
+    if (isBinary) return this.#refuse('invalid_frame', 'frames are text', null);
     const decoded = decode(this.dialect, data.toString());
     switch (decoded.type) {
       case 'refused':
-        return this.#tell(frames.error(decoded.code, decoded.message, decoded.id));
+        return this.#refuse(decoded.code, decoded.message, decoded.id);
       case 'auth':
         return void this.#renew(decoded.token);
       case 'request':
@@ -88,7 +89,7 @@ export class Client implements Connection {
 
   send(frame: Buffer): void {
     if (this.#closed) return;
-    this.#socket.send(frame);
+    if (this.#socket.send(frame)) this.#ports.metrics.frameSent();
     if (!this.#lagCheck && this.#socket.buffered() > HIGH_WATER) this.#fallBehind();
   }
 
@@ -122,7 +123,12 @@ export class Client implements Connection {
 
   #tell(frame: frames.Frame): void {
     this.send(Buffer.from(frame));
-    this.#ports.metrics.framesSent(1);
+  }
+
+  /** Answers a frame that asks for nothing that could be done. A presence that is too large is no edit. */
+  #refuse(code: FrameErrorCode, message: string, id: string | null): void {
+    this.#tell(frames.error(code, message, id));
+    if (code !== 'too_large') this.#ports.metrics.edits(code, 1);
   }
 
   #dispatch(event: Parameters<Shell['dispatch']>[1]): void {

@@ -17,7 +17,7 @@ import {
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Client, type Socket } from './client.ts';
 import { answerOf, type Knock, parseKnock } from './knock.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, UpgradeRoute } from './metrics.ts';
 import type { Rights, Watch } from './rights.ts';
 import type { Shell } from './shell.ts';
 
@@ -50,6 +50,18 @@ interface Open {
 }
 
 const SWITCHED = 101;
+
+/** How an upgrade was answered. */
+interface UpgradeAnswer {
+  readonly route: UpgradeRoute;
+  /** The status on the wire. */
+  readonly sent: number;
+  /** What it means: a refusal that is told after the upgrade counts as the refusal that it is. */
+  readonly status: number;
+}
+
+const ADMITTED: UpgradeAnswer = { route: '/ws/doc/{id}', sent: SWITCHED, status: SWITCHED };
+
 const UPGRADE: SpanOptions = {
   name: 'GET /ws/doc/{id}',
   kind: 'server',
@@ -89,24 +101,34 @@ export class Gateway implements AsyncDisposable {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A client that goes away in the middle of it.
     socket.on('error', () => socket.destroy());
+    const begun = performance.now();
     const span = openSpan(UPGRADE);
-    void span.run(() => this.#answer(request, socket, head).then((status) => endUpgrade(span, status)));
+    void span.run(async () => {
+      const answer = await this.#answer(request, socket, head);
+      endUpgrade(span, answer?.sent ?? null);
+      if (answer) this.#ports.metrics.upgrade(answer.route, answer.status, (performance.now() - begun) / 1000);
+    });
   }
 
-  /** Lets a client in or not; answers the status that it got, or null where it went away before. */
-  async #answer(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<number | null> {
+  /** Lets a client in or not; answers null where it went away before. */
+  async #answer(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<UpgradeAnswer | null> {
     const { log, maxConnections } = this.#ports;
     const knock = parseKnock(request);
-    if (knock instanceof Problem) return refuse(socket, knock);
+    if (knock instanceof Problem) {
+      // Nothing but a wrong address is not found this early.
+      return answerWith(refuse(socket, knock), knock, knock.code === 'not_found' ? 'unmatched' : '/ws/doc/{id}');
+    }
     const isFull = this.#draining || this.#open.size + this.#arriving >= maxConnections;
     this.#arriving++;
     const admitted = isFull ? Promise.reject(full(this.#draining)) : this.#admit(request, socket, head, knock);
     return admitted
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         const problem = error instanceof Problem ? error : internal(log, error);
-        return knock.dialect === 'v1'
-          ? closeAfterUpgrade(this.#server, request, socket, head, problem)
-          : refuse(socket, problem);
+        const refusal =
+          knock.dialect === 'v1'
+            ? closeAfterUpgrade(this.#server, request, socket, head, problem)
+            : refuse(socket, problem);
+        return answerWith(await refusal, problem);
       })
       .catch((error: unknown) => {
         log.debug({ event: 'upgrade_cut_off', err: error }, 'An upgrade ended before it was answered');
@@ -137,7 +159,7 @@ export class Gateway implements AsyncDisposable {
     for (const { ws } of this.#open.values()) ws.terminate();
   }
 
-  async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, knock: Knock): Promise<number> {
+  async #admit(request: IncomingMessage, socket: Duplex, head: Buffer, knock: Knock): Promise<UpgradeAnswer> {
     const { shell, verifier, clock } = this.#ports;
     const { documentId, clientId, dialect, resume } = knock;
     const caller = await identify(verifier, knock);
@@ -158,7 +180,7 @@ export class Gateway implements AsyncDisposable {
         fresh,
       );
       if (ws.readyState === ws.CLOSED) client.gone();
-      return SWITCHED;
+      return ADMITTED;
     } finally {
       if (!this.#open.has(sessionId)) watch.end();
     }
@@ -254,6 +276,14 @@ function refuse(socket: Duplex, problem: Problem): number | null {
   return problem.status;
 }
 
+function answerWith(
+  sent: number | null,
+  { status }: Problem,
+  route: UpgradeRoute = '/ws/doc/{id}',
+): UpgradeAnswer | null {
+  return sent === null ? null : { route, sent, status };
+}
+
 function full(draining: boolean): Problem {
   const detail = draining ? 'This replica is stopping' : 'This replica has as many connections as it may';
   return new Problem('unavailable', detail, { headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } });
@@ -278,7 +308,9 @@ function socketOf(ws: WebSocket, stream: Duplex): Socket {
   });
   return {
     send: (data) => {
-      if (ws.readyState === ws.OPEN) ws.send(data, { binary: false });
+      const isOpen = ws.readyState === ws.OPEN;
+      if (isOpen) ws.send(data, { binary: false });
+      return isOpen;
     },
     ping: (then) => {
       if (ws.readyState !== ws.OPEN) return;

@@ -89,8 +89,12 @@ export class Periodicals implements AsyncDisposable {
   async #poll(documents: readonly OpenDocument[]): Promise<void> {
     const ids = documents.map(({ hub }) => hub.id);
     if (ids.length === 0) return;
-    for (const [id, { version, rev }] of await this.#ports.store.heads(ids))
-      this.#shell.dispatch(id, { type: 'head', version, rev });
+    const { store, clock } = this.#ports;
+    const askedAt = clock.now();
+    for (const [id, { version, rev, updatedAt }] of await store.heads(ids)) {
+      this.#shell.lag.asked(id, version, askedAt);
+      this.#shell.newHead(id, { version, rev }, Math.min(clock.now(), updatedAt.getTime()));
+    }
   }
 
   async #announce(): Promise<void> {

@@ -14,9 +14,11 @@ import {
   type Outcome,
   type Part,
 } from './engine/hub-state.ts';
+import { ReplicaLag } from './lag.ts';
 import type { Metrics } from './metrics.ts';
 import type { Connection, News, NewsWire, Store } from './ports.ts';
 import { remotePeers, remotePresence } from './remote.ts';
+import type { Head } from './store/rows.ts';
 
 export interface ShellPorts {
   readonly store: Store;
@@ -42,6 +44,7 @@ type Reading = Extract<Effect, { type: 'readRows' | 'readOlder' | 'readHistory' 
 /** Runs the machines: turns what happens into events, and carries out their effects in order. */
 export class Shell {
   readonly documents = new Map<string, OpenDocument>();
+  readonly lag = new ReplicaLag();
   /** Called after each commit of this replica. */
   onCommitted: (document: OpenDocument) => void = () => undefined;
   readonly #ports: ShellPorts;
@@ -107,11 +110,11 @@ export class Shell {
   /** What another replica tells. */
   hear(documentId: string, heard: News): void {
     const document = this.documents.get(documentId);
-    const { replica, news } = this.#ports;
+    const { replica, news, clock } = this.#ports;
     if (!document) return;
     switch (heard.type) {
       case 'head':
-        return this.dispatch(documentId, heard);
+        return this.newHead(documentId, heard, clock.now());
       case 'peers':
         if (heard.replica === replica) return;
         return this.dispatch(documentId, { type: 'remotePeers', replica: heard.replica, peers: heard.peers });
@@ -124,6 +127,13 @@ export class Shell {
       case 'removed':
         return this.evict(documentId, CLOSE.notFound, 'deleted');
     }
+  }
+
+  /** Somebody says that a document has this version since a time. */
+  newHead(documentId: string, head: Head, since: number): void {
+    const document = this.documents.get(documentId);
+    if (document) this.lag.heard(documentId, head.version, document.hub.document.version, since);
+    this.dispatch(documentId, { type: 'head', version: head.version, rev: head.rev });
   }
 
   /** Closes all sessions of a document and forgets it. */
@@ -242,7 +252,6 @@ export class Shell {
   #send({ connections }: OpenDocument, to: readonly string[], frame: string): void {
     const bytes = Buffer.from(frame);
     for (const id of to) connections.get(id)?.send(bytes);
-    this.#ports.metrics.framesSent(to.length);
   }
 
   #connection({ connections }: OpenDocument, effect: Extract<Effect, { type: 'close' | 'probe' }>): void {
@@ -258,7 +267,7 @@ export class Shell {
       return;
     }
     metrics.edits(effect.result, effect.edits);
-    if (effect.since !== null) metrics.acknowledged((clock.now() - effect.since) / 1000);
+    if (effect.since !== null) metrics.acknowledged((clock.now() - effect.since) / 1000, effect.edits);
   }
 
   #tell(document: OpenDocument, effect: Extract<Effect, { type: 'committed' | 'tellPeers' | 'tellPresence' }>): void {
@@ -277,7 +286,7 @@ export class Shell {
 
   /** Reads from PostgreSQL and hands the answer, or that there was none, back to the machine. */
   #read({ id }: Hub, effect: Reading): void {
-    const { store } = this.#ports;
+    const { store, clock } = this.#ports;
     const feed = <T>(reading: Promise<T>, done: (value: T) => HubEvent, failed: HubEvent): void => {
       reading.then(
         (value) => this.dispatch(id, done(value)),
@@ -291,7 +300,12 @@ export class Shell {
       case 'readRows': {
         const { turn, after, fence } = effect;
         const failed: HubEvent = { type: 'readFailed', read: 'rows', turn };
-        return feed(store.rowsAfter(id, after, fence), (rows) => ({ type: 'rows', turn, after, ...rows }), failed);
+        const askedAt = clock.now();
+        const reading = store.rowsAfter(id, after, fence).then((read) => {
+          this.lag.asked(id, after + read.rows.length, askedAt);
+          return read;
+        });
+        return feed(reading, (rows) => ({ type: 'rows', turn, after, ...rows }), failed);
       }
       case 'readOlder':
         return feed(store.olderRows(id, effect.from, effect.to), (rows) => ({ type: 'older', rows }), {

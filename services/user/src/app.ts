@@ -10,6 +10,7 @@ import {
   createRedis,
   createVerifier,
   currentTraceparent,
+  measureStores,
   type Runtime,
   type ServiceDefinition,
   startRelay,
@@ -24,7 +25,8 @@ import { accountHandlers } from './routes/accounts.ts';
 import { passwordHandlers } from './routes/passwords.ts';
 import { peerHandlers } from './routes/peer.ts';
 import { sessionHandlers } from './routes/sessions.ts';
-import { followSigningKeys } from './signing-keys.ts';
+import { followSigningKeys, measureSigningKey } from './signing-keys.ts';
+import { measureStoreUse } from './store-stats.ts';
 import { startSweeping } from './sweep.ts';
 
 export const definition: ServiceDefinition<typeof fields> = {
@@ -35,12 +37,20 @@ export const definition: ServiceDefinition<typeof fields> = {
   create: createApp,
 };
 
+/** As many as leave the pod below 500 series when every metric has all that it can have. */
+const REQUEST_KINDS = 34;
+
 async function createApp(config: Config, { log, metrics, clock }: Runtime): Promise<App> {
   const { name, schema } = definition;
-  const pool = createPool(config.DATABASE_URL, { schema, log, ca: config.DATABASE_CA_FILE?.content });
+  const ca = config.DATABASE_CA_FILE?.content;
+  const pool = createPool(config.DATABASE_URL, { schema, log, ca });
   const redis = createRedis({ url: config.REDIS_URL, log, ca: config.REDIS_CA_FILE?.content });
   const broker = createBroker({ url: config.AMQP_URL, log, ca: config.AMQP_CA_FILE?.content, name });
   const keys = followSigningKeys(config.SIGNING_KEYS_FILE, config.SIGNING_KEYS_POLL, log);
+  measureSigningKey(metrics, keys);
+  const database = { url: config.DATABASE_URL, schema, ca };
+  const stores = measureStores({ metrics, log, database, pools: [pool], broker, redis: [redis] });
+  measureStoreUse(metrics, stores.pool, redis);
   const now = (): Date => new Date(clock.now());
   const context: Context = {
     config,
@@ -70,9 +80,10 @@ async function createApp(config: Config, { log, metrics, clock }: Runtime): Prom
     realtime: config.PEER_TOKEN_REALTIME,
     notification: config.PEER_TOKEN_NOTIFICATION,
   });
+  const http = { verifier, metrics, requestKinds: REQUEST_KINDS, log };
   return {
-    public: createHttpApp({ routes, verifier, allowedOrigins: config.ALLOWED_ORIGINS, metrics, log }),
-    internal: createHttpApp({ routes: peerHandlers(context), verifier, peers, metrics, log }),
+    public: createHttpApp({ ...http, routes, allowedOrigins: config.ALLOWED_ORIGINS }),
+    internal: createHttpApp({ ...http, routes: peerHandlers(context), peers }),
     ready: () => true,
     async [Symbol.asyncDispose]() {
       sweeping[Symbol.dispose]();
@@ -81,7 +92,7 @@ async function createApp(config: Config, { log, metrics, clock }: Runtime): Prom
       await verifier[Symbol.asyncDispose]();
       keys[Symbol.dispose]();
       redis.disconnect();
-      await pool.end();
+      await Promise.all([pool.end(), stores[Symbol.asyncDispose]()]);
     },
   };
 }

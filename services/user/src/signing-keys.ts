@@ -1,6 +1,7 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { JsonWebKeySet } from '@collabeditor/contracts';
 import { type FileValue, isError, type Logger } from '@collabeditor/kit';
+import { Gauge, type Registry } from 'prom-client';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 
@@ -12,7 +13,13 @@ const PrivateJwk = Type.Object({
 });
 const KeysFile = Type.Object({
   keys: Type.Array(
-    Type.Object({ kid: Type.String({ minLength: 1 }), use: Type.Enum(['sign', 'publish']), jwk: PrivateJwk }),
+    Type.Object({
+      kid: Type.String({ minLength: 1 }),
+      use: Type.Enum(['sign', 'publish']),
+      jwk: PrivateJwk,
+      /** When the key was made (RFC 3339). Nothing but a metric depends on it. */
+      created: Type.Optional(Type.Unknown()),
+    }),
     { minItems: 1 },
   ),
 });
@@ -21,6 +28,7 @@ const keysFile = Compile(KeysFile);
 export interface SigningKey {
   readonly kid: string;
   readonly jwk: Static<typeof PrivateJwk>;
+  readonly created?: unknown;
 }
 
 export interface SigningKeys {
@@ -81,4 +89,19 @@ export function followSigningKeys(file: FileValue, pollMs: number, log: Logger):
     current: () => keys,
     [Symbol.dispose]: () => unwatchFile(file.path, reread),
   };
+}
+
+/** Absent where the file does not say when the key was made. */
+export function measureSigningKey(metrics: Registry, keys: KeyRing): void {
+  new Gauge({
+    name: 'collab_signing_key_created_timestamp_seconds',
+    help: 'When the key was made that signs access tokens',
+    registers: [metrics],
+    collect() {
+      const { created } = keys.current().signing;
+      const at = typeof created === 'string' ? Date.parse(created) : NaN;
+      if (Number.isNaN(at)) this.remove();
+      else this.set(at / 1000);
+    },
+  });
 }

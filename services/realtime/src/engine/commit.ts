@@ -157,8 +157,10 @@ function acknowledge(hub: Hub, count: number): Effect[] {
   const effects = deliver(hub, rows, authors);
   for (const submission of done) {
     const { source, revs, arrivedAt } = submission;
+    // Its author was told otherwise, and that was counted.
+    if (submission.abandoned) continue;
     effects.push({ type: 'counted', result: 'accepted', edits: revs.length, since: arrivedAt });
-    if (submission.abandoned || hub.sessions.has(source)) continue;
+    if (hub.sessions.has(source)) continue;
     const version = [...authors].findLast(([, author]) => author === submission)?.[0] ?? hub.document.version;
     effects.push({ type: 'reply', request: source, outcome: { type: 'done', version, duplicate: false } });
   }

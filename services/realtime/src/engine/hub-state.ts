@@ -138,6 +138,9 @@ export interface Part {
 
 export type EditResult = 'accepted' | 'duplicate' | 'out_of_sync' | FrameErrorCode;
 
+/** Why a session needs the whole text anew: its edit was stale, it was too slow, or it resumes at a version out of reach. */
+export type ResyncReason = 'stale' | 'slow' | 'resume';
+
 /** What the shell is asked to do. */
 export type Effect =
   | { readonly type: 'send'; readonly to: readonly string[]; readonly frame: Frame }
@@ -169,7 +172,8 @@ export type Effect =
   | { readonly type: 'tellPresence'; readonly session: Session }
   | { readonly type: 'tellPeers' }
   | { readonly type: 'counted'; readonly result: EditResult; readonly edits: number; readonly since: number | null }
-  | { readonly type: 'resync'; readonly reason: 'stale' | 'slow' | 'resume' }
+  /** A whole text was sent. */
+  | { readonly type: 'resync'; readonly reason: ResyncReason }
   /** PostgreSQL's history is another one: the hub is of no use any more. */
   | { readonly type: 'discard' };
 

@@ -7,7 +7,7 @@ import * as frames from './frames.ts';
 import type { Effect, Hub, HubEvent, Inbound, Joining, PresenceUpdate, RemotePeer, Session } from './hub-state.ts';
 import { dropGhosts, setRemotePeers, setRemotePresence, settlePresences, tellDuePresences, toAll } from './peers.ts';
 import { editKey } from './row.ts';
-import { pump, pumpAll, readHead, resync } from './submit.ts';
+import { counted, pump, pumpAll, readHead, resync } from './submit.ts';
 import { cut, welcome } from './welcome.ts';
 
 /** Rows that stay in memory, for undo and for selections, and how often older ones are forgotten. */
@@ -152,7 +152,7 @@ function receive(hub: Hub, sessionId: string, request: EditRequest | PresenceUpd
   if (!source || !hub.sessions.has(sessionId)) return [];
   if (request.type === 'edits' && isInFlight(hub, sessionId)) {
     const frame = frames.error('in_flight', 'the frame before is not answered yet', editIds(request)[0] ?? null);
-    return [{ type: 'send', to: [sessionId], frame }];
+    return [{ type: 'send', to: [sessionId], frame }, counted(request, 'in_flight')];
   }
   source.inbox.push(inbound(hub, request, now));
   return source.inbox.length === 1 ? pump(hub, source, now) : [];
@@ -219,7 +219,7 @@ function catchUp(hub: Hub, session: Session): Effect[] {
     to,
     frame: frames.duplicateAck(id, version),
   }));
-  return [...resync(hub, session, null, hub.turn), ...acks, { type: 'resync', reason: 'slow' }];
+  return [...resync(hub, session, { id: null, turn: hub.turn, reason: 'slow' }), ...acks];
 }
 
 function withIdsRead(hub: Hub, id: string, ids: 'read' | 'unread', now: number): Effect[] {

@@ -1,7 +1,17 @@
 import { append, rowsFrom } from './document.ts';
 import { editIds, type EditRequest, evaluate, type Facts, type Verdict } from './evaluate.ts';
 import * as frames from './frames.ts';
-import type { EditResult, Effect, Hub, Inbound, PresenceUpdate, Session, Source, Submission } from './hub-state.ts';
+import type {
+  EditResult,
+  Effect,
+  Hub,
+  Inbound,
+  PresenceUpdate,
+  ResyncReason,
+  Session,
+  Source,
+  Submission,
+} from './hub-state.ts';
 import { setPresence } from './peers.ts';
 
 /** How long an edit waits for PostgreSQL before its author is told to send it again. */
@@ -74,26 +84,31 @@ type Asked = Pick<Inbound, 'turn'> & { readonly request: EditRequest };
 
 /** Tells a source what became of a request that was not accepted. */
 export function answer(hub: Hub, source: Source, asked: Asked, verdict: Answer): Effect[] {
-  const counted: Effect = {
-    type: 'counted',
-    result: resultOf(verdict),
-    edits: Math.max(1, editIds(asked.request).length),
-    since: null,
-  };
   const session = hub.sessions.get(source.id);
-  return [...(session ? answerSession(hub, session, asked, verdict) : answerCall(hub, source, verdict)), counted];
+  const answered = session ? answerSession(hub, session, asked, verdict) : answerCall(hub, source, verdict);
+  // What changes nothing is no edit.
+  return verdict.type === 'unchanged' ? answered : [...answered, counted(asked.request, resultOf(verdict))];
+}
+
+/** Edits of a request that was not accepted. */
+export function counted(request: EditRequest, result: EditResult): Effect {
+  return { type: 'counted', result, edits: Math.max(1, editIds(request).length), since: null };
 }
 
 /**
  * Brings a session up to date by a whole text. While one is on the way that it has not read, and in answer to what came before it
  * had read the last one, only the version is told: the session has, or will have, the text.
  */
-export function resync(hub: Hub, session: Session, id: string | null, turn: number): Effect[] {
+export function resync(
+  hub: Hub,
+  session: Session,
+  { id, turn, reason }: { readonly id: string | null; readonly turn: number; readonly reason: ResyncReason },
+): Effect[] {
   const withContent = !session.unread && turn > session.readTurn;
   const effect: Effect = { type: 'send', to: [session.id], frame: frames.outOfSync(hub.document, id, withContent) };
   if (!withContent) return [effect];
   session.unread = true;
-  return [{ type: 'probe', to: session.id }, effect];
+  return [{ type: 'probe', to: session.id }, effect, { type: 'resync', reason }];
 }
 
 /** Reads the head anew unless a read that began after `turn` is under way or done. */
@@ -158,7 +173,7 @@ function answerSession(hub: Hub, session: Session, asked: Asked, verdict: Answer
     case 'refused':
       return [{ type: 'send', to, frame: frames.error(verdict.code, verdict.message, verdict.id) }];
     case 'stale':
-      return [...answerStale(hub, session, asked), { type: 'resync', reason: 'stale' }];
+      return answerStale(hub, session, asked);
     case 'unchanged':
       return [];
   }
@@ -166,8 +181,11 @@ function answerSession(hub: Hub, session: Session, asked: Asked, verdict: Answer
 
 function answerStale(hub: Hub, session: Session, { request, turn }: Asked): Effect[] {
   const ids = editIds(request);
-  if (session.dialect === 'plain') return resync(hub, session, ids[0] ?? null, turn);
-  return [{ type: 'send', to: [session.id], frame: frames.v1OutOfSync(hub.document, []) }];
+  if (session.dialect === 'plain') return resync(hub, session, { id: ids[0] ?? null, turn, reason: 'stale' });
+  return [
+    { type: 'send', to: [session.id], frame: frames.v1OutOfSync(hub.document, []) },
+    { type: 'resync', reason: 'stale' },
+  ];
 }
 
 function answerCall(hub: Hub, source: Source, verdict: Answer): Effect[] {
@@ -206,7 +224,7 @@ export function unavailable(request: EditRequest): Extract<Verdict, { type: 'ref
   };
 }
 
-function resultOf(verdict: Answer): EditResult {
+function resultOf(verdict: Exclude<Answer, { type: 'unchanged' }>): EditResult {
   switch (verdict.type) {
     case 'duplicate':
       return 'duplicate';
@@ -214,8 +232,6 @@ function resultOf(verdict: Answer): EditResult {
       return 'out_of_sync';
     case 'refused':
       return verdict.code;
-    case 'unchanged':
-      return 'accepted';
   }
 }
 

@@ -69,11 +69,19 @@ export class PlainSession {
     return session;
   }
 
-  /** Sends one frame with an id; settles with its answer, or `lost` when the connection ends first. */
+  /** Sends one frame with an id; settles with its answer, or `lost` when the connection ends first; rejects after a minute without. */
   send(id: string, frame: Readonly<Record<string, unknown>>, edit?: Edit): Promise<Outcome> {
     if (this.#socket.readyState !== WebSocket.OPEN) return Promise.resolve({ kind: 'lost' });
-    return new Promise((resolve) => {
-      this.#waiting.set(id, { edit, resolve });
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(
+        () => reject(new Error(`no answer to the ${String(frame['type'])} ${id} in a minute`)),
+        60_000,
+      );
+      const settle = (outcome: Outcome): void => {
+        clearTimeout(late);
+        resolve(outcome);
+      };
+      this.#waiting.set(id, { edit, resolve: settle });
       this.#socket.send(JSON.stringify({ ...frame, id }));
     });
   }

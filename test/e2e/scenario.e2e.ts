@@ -344,7 +344,8 @@ describe('telemetry', () => {
   it('[EE13] a real Prometheus, told by the pods, has scraped every metric with samples', async () => {
     const programs = (await build(['prometheus'], { quiet: true })).get('prometheus') ?? '';
     const program = join(programs, 'prometheus');
-    await using prometheus = await Prometheus.start(program, namespace, requiredEnv('KUBECONFIG'), 9191);
+    const settings = { port: 9191, scrapeInterval: '2s' };
+    await using prometheus = await Prometheus.start(program, requiredEnv('KUBECONFIG'), settings);
     // Some traffic after the last restart of every service, so that each has something to count.
     const id = await createDocument(ann, 'Measured');
     const author = await Author.join({

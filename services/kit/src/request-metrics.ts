@@ -17,7 +17,7 @@ export interface RequestMetrics {
 /** The bounds that objectives need (0.5 s, 1 s) and two below them. Each bound costs a series per method, route and status. */
 const BUCKETS = [0.025, 0.1, 0.5, 1];
 /** Kinds of requests that get series of their own unless a service says otherwise. */
-const DEFAULT_KINDS = 28;
+const DEFAULT_KINDS = 27;
 /** What counts the requests of a status for which there is no room. */
 const OTHER = { method: 'OTHER', route: 'other' };
 

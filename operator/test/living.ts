@@ -1,4 +1,6 @@
 /** What a cluster holds for an environment at rest, as plain data that a test bends to its case. */
+import type { Condition, ConditionType } from '../src/api/types.ts';
+import { conditions } from '../src/status/index.ts';
 import type { Check, Observed } from '../src/status/observed.ts';
 import type { KubeObject } from '../src/kube/types.ts';
 import { desired, manifests } from '../src/resources/index.ts';
@@ -34,6 +36,8 @@ export function living(spec: Record<string, unknown> = {}, facts: Partial<Facts>
     pods: podsOf(children),
     checks: { postgres: ok, redis: ok, rabbitmq: ok, topology: ok },
     problems: [],
+    certificate: null,
+    collectors: undefined,
     drift: [],
   };
 }
@@ -93,4 +97,19 @@ function pod(
 ): KubeObject {
   const metadata = { name, namespace: 'space', labels: { ...labels, 'app.kubernetes.io/name': component } };
   return { apiVersion: 'v1', kind: 'Pod', metadata, status };
+}
+
+/** The time of every test. */
+export const now = '2026-01-01T00:10:00Z';
+
+/** Status, reason and message of a condition. */
+export function judge(observed: Observed, type: ConditionType): [Condition['status'], string, string] {
+  const found = conditions(observed, [], now).find((condition) => condition.type === type);
+  if (found === undefined) throw new Error(`no ${type}`);
+  return [found.status, found.reason, found.message];
+}
+
+/** Status of a pod whose container waits. */
+export function waitingContainer(reason: string, message = '') {
+  return { containerStatuses: [{ name: 'main', state: { waiting: { reason, message } } }] };
 }

@@ -13,7 +13,11 @@ export interface TestOperator extends AsyncDisposable {
   turns: () => Promise<number>;
 }
 
-export async function startOperator(cluster: TestCluster, namespace: string, stores: Stores): Promise<TestOperator> {
+export async function startOperator(
+  cluster: Pick<TestCluster, 'clientFor'>,
+  namespace: string,
+  stores: Stores,
+): Promise<TestOperator> {
   const { client, seen } = cluster.clientFor('collabeditor-operator');
   const registry = newRegistry();
   const log = createLogger(process.env['LOG_LEVEL'] ?? 'silent', (line) => process.stderr.write(line));

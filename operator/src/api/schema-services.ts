@@ -1,6 +1,6 @@
 /** `spec.services`: the four services. */
 import Type from 'typebox';
-import { choice, name, resourceRequirements, strings, verbatim } from './schema-kinds.ts';
+import { name, resourceRequirements, strings, verbatim } from './schema-kinds.ts';
 import { ruled } from './rule.ts';
 
 /** Variables that the operator sets itself; a user's value would cut a service off from what it needs. */
@@ -186,6 +186,3 @@ export const services = Type.Object(
   },
   { description: 'The four services.', default: {} },
 );
-
-export const metricsTypes = ['Auto', 'PodMonitor', 'Annotations', 'Managed', 'None'] as const;
-export const managedOrNone = (description: string) => choice(['Managed', 'None'], description, { default: 'None' });

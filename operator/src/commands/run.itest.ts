@@ -1,7 +1,10 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { environment, startCluster, until, type TestCluster } from '../../test/cluster.ts';
+import { readKubeconfig } from '../kube/credentials.ts';
 import { at, listAt, textAt } from '../kube/json.ts';
-import { COLLAB_EDITOR } from '../reconcile/cluster.ts';
+import { COLLAB_EDITOR, SECRET } from '../reconcile/cluster.ts';
 import { childKinds } from '../resources/index.ts';
 import { runCommandLine } from './command-line.ts';
 
@@ -19,6 +22,12 @@ afterAll(async () => {
   else process.env['KUBECONFIG'] = kubeconfig;
   await cluster[Symbol.asyncDispose]();
 });
+
+/** A certificate: the one that the API server's is signed with. */
+function certificate(): string {
+  const { caData, caFile } = readKubeconfig(cluster.kubeconfigPath).getCurrentCluster() ?? {};
+  return caFile === undefined ? Buffer.from(caData ?? '', 'base64').toString() : readFileSync(caFile, 'utf8');
+}
 
 /** A command under way. */
 function begin(args: string[]) {
@@ -46,9 +55,22 @@ async function freePort(): Promise<number> {
 }
 
 describe('run', () => {
-  it('[OC34] works, tells its metrics and health, and ends with 0 when asked to', async () => {
+  it('[OC34, OC36, OC37] works, tells its metrics and health, and ends with 0 when asked to', async () => {
     const namespace = await cluster.namespace('run');
     const [metrics, health] = [await freePort(), await freePort()];
+    const pem = certificate();
+    await cluster.client.create(SECRET, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: 'cert' },
+      stringData: { 'tls.crt': pem, 'tls.key': 'x' },
+    });
+    await cluster.client.create(SECRET, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: 'broken' },
+      stringData: { 'tls.crt': 'x', 'tls.key': 'x' },
+    });
     const operator = begin([
       'run',
       '--leader-elect',
@@ -64,7 +86,11 @@ describe('run', () => {
       async () => (await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined))?.ok,
     );
     expect((await fetch(`http://127.0.0.1:${health}/healthz`)).status).toBe(200);
-    await cluster.client.create(COLLAB_EDITOR, environment(namespace, 'team'));
+    const withCertificate = (host: string, tlsSecretName: string) => ({
+      exposure: { host, ingress: { tlsSecretName } },
+    });
+    await cluster.client.create(COLLAB_EDITOR, environment(namespace, 'team', withCertificate('a.example', 'cert')));
+    await cluster.client.create(COLLAB_EDITOR, environment(namespace, 'other', withCertificate('b.example', 'broken')));
     await until('it has a status', async () => {
       const live = await cluster.client.get(COLLAB_EDITOR, { namespace, name: 'team' });
       return listAt(live, 'status', 'conditions').some((one) => textAt(one, 'reason') === 'Starting');
@@ -83,13 +109,28 @@ describe('run', () => {
     expect(text).toContain(
       `collabeditor_condition{namespace="${namespace}",name="team",type="Ready",status="False"} 1`,
     );
+    expect(text).toContain('leader_election_master_status{name="collabeditor-operator"} 1');
+    const expiry = new X509Certificate(pem).validToDate.getTime() / 1000;
+    const line = `collabeditor_certificate_expiry_timestamp_seconds{namespace="${namespace}",name="team",secret="cert"} ${expiry}`;
+    expect(text.split('\n').filter((one) => one.startsWith('collabeditor_certificate_'))).toEqual([line]);
+    const other = await until('the other has a status', async () => {
+      const live = await cluster.client.get(COLLAB_EDITOR, { namespace, name: 'other' });
+      return listAt(live, 'status', 'conditions').find((one) => textAt(one, 'type') === 'Exposed');
+    });
+    expect(other).toMatchObject({ reason: 'CertificateInvalid', message: expect.stringContaining('Secret broken') });
     operator.stop();
     expect(await operator.done).toBe(0);
     const lines = operator.written.out
       .trim()
       .split('\n')
       .map((line): unknown => JSON.parse(line));
-    expect(lines[0]).toMatchObject({ level: 'info', service: 'operator', msg: 'The operator starts' });
+    expect(lines[0]).toMatchObject({
+      level: 'info',
+      service: 'operator',
+      event: 'operator_started',
+      msg: 'The operator starts',
+    });
+    for (const line of lines) expect(line).toMatchObject({ event: expect.stringMatching(/^[a-z][a-z_]*$/) });
     const lease = await cluster.client.get(
       { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true },
       { namespace: 'default', name: 'collabeditor-operator' },

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import { collectDefaultMetrics } from 'prom-client';
 import type { Release } from '../api/types.ts';
-import { listAt, textAt } from '../kube/json.ts';
 import { LeaderElection } from '../kube/lease.ts';
 import { newRegistry, requestMetrics } from '../kube/metrics.ts';
-import type { Cluster } from '../reconcile/cluster.ts';
 import { createOperator, type Operator } from '../reconcile/operator.ts';
 import { createStores } from '../reconcile/stores/index.ts';
 import { namespaceOf, storeName } from '../resources/names.ts';
@@ -14,6 +12,7 @@ import type { Address } from './address.ts';
 import { connect, type Connected } from './connect.ts';
 import type { Console } from './console.ts';
 import { createLogger } from './log.ts';
+import { certificateMetric, conditionMetric, leaderMetric } from './metrics.ts';
 import { serveHealth, serveMetrics } from './serve.ts';
 
 export interface RunOptions {
@@ -42,19 +41,24 @@ export async function run(options: RunOptions, release: Release, console: Consol
     registry,
   });
   conditionMetric(registry, operator.cluster);
+  certificateMetric(registry, operator.cluster);
+  const leads = leaderMetric(registry);
   const stop = new AbortController();
   const signal = AbortSignal.any([console.signal, stop.signal]);
   let ready = false;
   await using servers = new AsyncDisposableStack();
   servers.use(await serveMetrics(options.metricsAddress, registry));
   servers.use(await serveHealth(options.healthAddress, { ready: () => ready, alive: () => true }));
-  log.info({ version: release.version, namespaces: options.namespaces }, 'The operator starts');
+  log.info(
+    { event: 'operator_started', version: release.version, namespaces: options.namespaces },
+    'The operator starts',
+  );
   try {
     // Caches are filled before the lease is had, so that a new leader begins at once.
     await fillCaches(operator, signal, log);
     ready = true;
-    const ok = await lead(options, { operator, connected, log, identity: identityOf(console) }, signal);
-    log.info('The operator ends');
+    const ok = await lead(options, { operator, connected, log, identity: identityOf(console), leads }, signal);
+    log.info({ event: 'operator_stopped' }, 'The operator ends');
     return ok;
   } finally {
     stop.abort();
@@ -66,7 +70,7 @@ export async function run(options: RunOptions, release: Release, console: Consol
 async function fillCaches(operator: Operator, signal: AbortSignal, log: Logger): Promise<void> {
   const hint =
     'The caches are not filled yet: is the CustomResourceDefinition installed, and may the operator list every kind?';
-  const slow = setInterval(() => log.error(hint), SLOW_START_MS);
+  const slow = setInterval(() => log.error({ event: 'caches_not_filled' }, hint), SLOW_START_MS);
   try {
     await operator.start(signal);
   } finally {
@@ -76,11 +80,12 @@ async function fillCaches(operator: Operator, signal: AbortSignal, log: Logger):
 
 async function lead(
   options: RunOptions,
-  from: { operator: Operator; connected: Connected; log: Logger; identity: string },
+  from: { operator: Operator; connected: Connected; log: Logger; identity: string; leads: (value: boolean) => void },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { operator, connected, log, identity } = from;
+  const { operator, connected, log, identity, leads } = from;
   if (!options.leaderElect) {
+    leads(true);
     await operator.control(signal);
     return true;
   }
@@ -89,39 +94,19 @@ async function lead(
     namespace: connected.namespace,
     name: 'collabeditor-operator',
     identity,
-    onError: (error) => log.warn({ err: error }, 'The lease could not be read or written'),
+    onError: (error) => log.warn({ event: 'lease_failed', err: error }, 'The lease could not be read or written'),
   });
   await election.run(signal, async (held) => {
-    log.info({ identity }, 'This process leads');
+    log.info({ event: 'leadership_acquired', identity }, 'This process leads');
+    leads(true);
     await operator.control(held);
+    leads(false);
   });
   if (signal.aborted) return true;
-  log.error('The lease is lost; another process leads');
+  log.error({ event: 'leadership_lost' }, 'The lease is lost; another process leads');
   return false;
 }
 
 function identityOf({ env }: Console): string {
   return `${env['POD_NAME'] ?? hostname()}_${randomUUID()}`;
-}
-
-/** `collabeditor_condition`: 1 for the status that a condition has, 0 for the others. */
-function conditionMetric(registry: Registry, cluster: Cluster): void {
-  new Gauge({
-    name: 'collabeditor_condition',
-    help: 'Conditions of the environments.',
-    labelNames: ['namespace', 'name', 'type', 'status'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const resource of cluster.resources()) {
-        const { namespace = '', name } = resource.metadata;
-        for (const condition of listAt(resource, 'status', 'conditions')) {
-          const type = textAt(condition, 'type') ?? '';
-          for (const status of ['True', 'False', 'Unknown']) {
-            this.set({ namespace, name, type, status }, textAt(condition, 'status') === status ? 1 : 0);
-          }
-        }
-      }
-    },
-  });
 }

@@ -1,6 +1,6 @@
 import { byLabel, Cache, keyOf } from '../kube/cache.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { at, isObject } from '../kube/json.ts';
+import { at, isObject, textAt } from '../kube/json.ts';
 import { Reflector, type ReflectorEvent } from '../kube/reflector.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectKey, ResourceType } from '../kube/types.ts';
 import { FIELD_MANAGER } from './plan.ts';
@@ -15,6 +15,9 @@ export const COLLAB_EDITOR: ResourceType = {
 
 const POD: ResourceType = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 export const SECRET: ResourceType = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
+
+/** Pods of `config/logs`, which are no part of any environment. */
+const COLLECTOR = 'app.kubernetes.io/name=collabeditor-collector';
 
 const INSTANCE = 'app.kubernetes.io/instance';
 const OURS = `app.kubernetes.io/managed-by=${FIELD_MANAGER}`;
@@ -46,6 +49,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #watched = new Map<string, Watched>();
   readonly #secrets = new Map<string, SecretWatch>();
+  #collectors: Cache | undefined;
   readonly #changed: (key: string) => void;
   readonly #resourceChanged: (key: string) => void;
   #signal: AbortSignal = new AbortController().signal;
@@ -66,8 +70,10 @@ export class Cluster {
     this.#watch(COLLAB_EDITOR, undefined);
     this.#watch(POD, OURS);
     for (const kind of this.#options.childKinds) if (kind.optional !== true) this.#watch(kind, OURS);
+    const collectors = this.#watchCollectors();
     await this.discover();
     const filled = [...this.#watched.values()].flatMap(({ reflectors }) => reflectors.map(({ synced }) => synced));
+    if (collectors !== undefined) filled.push(collectors.synced);
     await Promise.race([Promise.all(filled), aborted(signal)]);
   }
 
@@ -112,6 +118,11 @@ export class Cluster {
     return this.#cacheOf(POD).find(BY_INSTANCE, keyOf(resource));
   }
 
+  /** Pods of the log collector; undefined where only some namespaces may be looked at. */
+  collectors(): KubeObject[] | undefined {
+    return this.#collectors?.all();
+  }
+
   child(object: { apiVersion: string; kind: string; metadata: ObjectKey }): KubeObject | undefined {
     return this.#watched.get(watchName(object))?.cache.get(object.metadata);
   }
@@ -141,6 +152,11 @@ export class Cluster {
     }
     await Promise.race([watch.reflector.synced, aborted(this.#signal)]);
     return watch.cache.get(key);
+  }
+
+  /** The same as far as it is known by now. */
+  knownSecret(key: ObjectKey): KubeObject | undefined {
+    return this.#secrets.get(keyOf(key))?.cache.get(key);
   }
 
   /** Ends the watches on Secrets that no resource names any more. */
@@ -181,6 +197,21 @@ export class Cluster {
     });
     this.#watched.set(watchName(type), { type, cache, reflectors });
     for (const reflector of reflectors) void reflector.run(this.#signal);
+  }
+
+  /** Whether lines are shipped concerns every environment that keeps them. */
+  #watchCollectors(): Reflector | undefined {
+    if (this.#options.namespaces.length > 0) return undefined;
+    const cache = new Cache({}, this.#options.onListenerError);
+    cache.onChange(() => {
+      for (const resource of this.resources())
+        if (textAt(resource, 'spec', 'observability', 'logs') === 'Managed') this.#changed(keyOf(resource.metadata));
+    });
+    this.#collectors = cache;
+    const selection = { labelSelector: COLLECTOR };
+    const reflector = new Reflector({ client: this.#options.client, type: POD, selection, cache, trim });
+    void reflector.run(this.#signal);
+    return reflector;
   }
 
   #watchSecret(key: ObjectKey): SecretWatch {

@@ -50,6 +50,9 @@ async function reconcileOne(key: string, options: ControllerOptions): Promise<vo
     const waitMs = queue.addRateLimited(key, asked);
     metrics?.reconciled('error', seconds());
     if (!(error instanceof KubeError)) metrics?.panicked();
-    log.error({ key, err: error, retryInMs: Math.round(waitMs) }, 'Reconcile failed');
+    log.error(
+      { event: 'reconcile_failed', key, err: error, retryInMs: Math.round(waitMs) },
+      'A reconcile failed and is tried again',
+    );
   }
 }

@@ -58,7 +58,10 @@ export async function finalize(
     present.filter((one) => one !== FINALIZER),
     ports,
   );
-  ports.log.info({ namespace: namespaceOf(resource), name: resource.metadata.name }, 'External stores cleared');
+  ports.log.info(
+    { event: 'external_stores_cleared', namespace: namespaceOf(resource), name: resource.metadata.name },
+    'What the environment had in external stores is gone',
+  );
   return undefined;
 }
 

@@ -54,7 +54,7 @@ export function createOperator(options: OperatorOptions): Operator {
     client,
     controller: 'collabeditor.dev/operator',
     instance: hostname(),
-    onError: (error) => log.warn({ err: error }, 'An Event could not be written'),
+    onError: (error) => log.warn({ event: 'event_not_written', err: error }, 'An Event could not be written'),
   });
   const stores = inBackground(options.stores, { wake: (owner) => queue.add(owner) });
   const ports: Ports = { ...options, stores, cluster, events, contested: new ContestedFields(), now: () => new Date() };
@@ -78,9 +78,9 @@ function watchCluster({ client, namespaces, registry, log }: OperatorOptions, qu
       onEvent: (kind, event) => {
         reflected(kind, event);
         if (event.type === 'failed')
-          log.warn({ kind, reason: event.error.message }, 'A watch failed and is begun again');
+          log.warn({ event: 'watch_failed', kind, reason: event.error.message }, 'A watch failed and is begun again');
       },
-      onListenerError: (error) => log.error({ err: error }, 'A listener failed'),
+      onListenerError: (error) => log.error({ event: 'listener_failed', err: error }, 'A listener failed'),
     },
     { resourceChanged: (key) => queue.add(key), childChanged: (key) => queue.add(key) },
   );
@@ -92,7 +92,7 @@ async function rediscover(cluster: Cluster, queue: WorkQueue, log: Logger): Prom
   try {
     if (await cluster.discover()) enqueueAll(cluster, queue);
   } catch (error) {
-    log.warn({ err: error }, 'Discovery failed and is tried again');
+    log.warn({ event: 'discovery_failed', err: error }, 'Discovery failed and is tried again');
   }
 }
 

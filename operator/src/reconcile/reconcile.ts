@@ -35,7 +35,10 @@ export async function reconcile(key: ObjectKey, ports: Ports): Promise<Outcome> 
   else await carryOut(turn, ports);
   await writeStatus(turn, ports);
   if (turn.written.length > 0)
-    ports.log.info({ namespace: key.namespace, name: key.name, written: turn.written }, 'Reconciled');
+    ports.log.info(
+      { event: 'environment_reconciled', namespace: key.namespace, name: key.name, written: turn.written },
+      'Children of the environment were written',
+    );
   return { againMs: resource.spec.paused ? undefined : (turn.again ?? CHECK_AGAIN_MS) };
 }
 
@@ -57,7 +60,12 @@ function understood(raw: KubeObject, { events, log }: Ports): CollabEditor | und
   } catch (error) {
     if (!(error instanceof InvalidResource)) throw error;
     log.error(
-      { namespace: raw.metadata.namespace, name: raw.metadata.name, problems: error.problems },
+      {
+        event: 'resource_invalid',
+        namespace: raw.metadata.namespace,
+        name: raw.metadata.name,
+        problems: error.problems,
+      },
       'The resource is not valid',
     );
     events.record(raw, { type: 'Warning', reason: 'InvalidSpec', action: 'Reconcile', note: error.message });

@@ -1,10 +1,11 @@
-import type { Condition, Status } from '../api/types.ts';
+import type { Condition, ConditionType, Status } from '../api/types.ts';
 import type { EventNote } from '../kube/events.ts';
 import { canonicalJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { namespaceOf } from '../resources/names.ts';
 import { statusOf } from '../status/index.ts';
-import type { Observed } from '../status/observed.ts';
+import type { Certificate, Observed } from '../status/observed.ts';
+import { certificateEnd } from './certificate.ts';
 import { COLLAB_EDITOR } from './cluster.ts';
 import type { Ports, Turn } from './context.ts';
 import { rfc3339 } from './time.ts';
@@ -23,6 +24,7 @@ export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
     status: after,
   });
   ports.cluster.wrote(written);
+  tell(turn.raw, before, after, ports);
   // Paused means that nothing but the status is written; an Event is an object too.
   if (turn.resource.spec.paused) return after;
   announce(turn.raw, before, after, ports);
@@ -31,11 +33,46 @@ export async function writeStatus(turn: Turn, ports: Ports): Promise<Status> {
 }
 
 /** Everything that the status follows from. */
-function observedBy(turn: Turn, { cluster, release }: Pick<Ports, 'cluster' | 'release'>): Observed {
+function observedBy(turn: Turn, { cluster, release, now }: Pick<Ports, 'cluster' | 'release' | 'now'>): Observed {
   const { resource, facts, desired, checks, problems, drift } = turn;
   const key = { namespace: namespaceOf(resource), name: resource.metadata.name };
   const children = new Map(cluster.children(key).map((child) => [`${child.kind}/${child.metadata.name}`, child]));
-  return { resource, release, facts, desired, children, pods: cluster.pods(key), checks, problems, drift };
+  const pods = cluster.pods(key);
+  const certificate = certificateOf(turn, now());
+  const collectors = cluster.collectors();
+  return { resource, release, facts, desired, children, pods, collectors, checks, problems, certificate, drift };
+}
+
+function certificateOf({ resource, referenced }: Turn, now: Date): Certificate | null {
+  const { type, ingress } = resource.spec.exposure;
+  const secret = ingress.tlsSecretName;
+  if (type !== 'Ingress' || secret === undefined) return null;
+  const pem = referenced.get(secret)?.['tls.crt'];
+  if (pem === undefined) return { secret, state: 'missing' };
+  const end = certificateEnd(pem);
+  if (end === null) return { secret, state: 'malformed' };
+  return { secret, state: end > now ? 'valid' : 'expired' };
+}
+
+/** A line where an environment begins or ceases to be usable or broken; what merely progresses is in the status. */
+function tell({ metadata }: KubeObject, before: Status | undefined, after: Status, { log }: Pick<Ports, 'log'>): void {
+  const about = { namespace: metadata.namespace, name: metadata.name };
+  const changed = (type: ConditionType) => {
+    const condition = after.conditions?.find((one) => one.type === type);
+    const earlier = before?.conditions?.find((one) => one.type === type);
+    return condition?.status === (earlier?.status ?? 'False') ? undefined : condition;
+  };
+  const [ready, degraded] = [changed('Ready'), changed('Degraded')];
+  if (ready?.status === 'True') log.info({ ...about, event: 'environment_ready' }, 'The environment is ready');
+  else if (ready !== undefined)
+    log.warn(
+      { ...about, event: 'environment_not_ready', reason: ready.message },
+      'The environment is not ready any more',
+    );
+  if (degraded?.status === 'True')
+    log.warn({ ...about, event: 'environment_degraded', reason: degraded.message }, 'The environment is degraded');
+  else if (degraded !== undefined)
+    log.info({ ...about, event: 'environment_recovered' }, 'The environment is not degraded any more');
 }
 
 /** One Event for each condition that got worse or, for Ready, better; what merely progresses is in the status. */

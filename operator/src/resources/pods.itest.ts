@@ -79,9 +79,11 @@ describe('pods', () => {
 /** A StatefulSet's claim becomes a volume of each pod. */
 function podSpecOf(spec: object): object {
   const { volumes = [], containers } = spec as {
-    volumes?: object[];
+    volumes?: { name: string }[];
     containers: { volumeMounts?: { name: string }[] }[];
   };
   const claimed = containers.some(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === 'data'));
-  return claimed ? { ...spec, volumes: [...volumes, { name: 'data', emptyDir: {} }] } : spec;
+  return claimed && volumes.every(({ name }) => name !== 'data')
+    ? { ...spec, volumes: [...volumes, { name: 'data', emptyDir: {} }] }
+    : spec;
 }

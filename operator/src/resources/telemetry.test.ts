@@ -19,6 +19,12 @@ interface Template {
   };
 }
 
+interface Job {
+  job_name: string;
+  relabel_configs: Relabel[];
+  metric_relabel_configs?: Relabel[];
+}
+
 interface Relabel {
   action?: string;
   regex?: string;
@@ -84,7 +90,7 @@ describe('Prometheus', () => {
   });
 
   it('[OR27] and a PodMonitor relabel alike', () => {
-    const own = configOf(sampleInput(allManaged))['scrape_configs'] as Record<string, Relabel[]>[];
+    const own = configOf(sampleInput(allManaged))['scrape_configs'] as Job[];
     const monitor = find(sampleInput({}, { installed: everyKind }), 'PodMonitor', 'team-metrics');
     const { podMetricsEndpoints } = monitor['spec'] as { podMetricsEndpoints: Record<string, Relabel[]>[] };
     const snake = (steps: unknown): unknown =>
@@ -97,8 +103,8 @@ describe('Prometheus', () => {
       podMetricsEndpoints.map(({ relabelings, metricRelabelings }) => [snake(relabelings), snake(metricRelabelings)]),
     ).toEqual(
       own
-        .filter(({ job_name: name }) => String(name) !== 'telemetry')
-        .map(({ relabel_configs: steps = [], metric_relabel_configs: series = null }) => [steps.slice(1), series]),
+        .filter(({ job_name: name }) => name !== 'telemetry')
+        .map(({ relabel_configs: steps, metric_relabel_configs: series = null }) => [steps.slice(1), series]),
     );
     const external = sampleInput({ rabbitmq: { external: { secretName: 'x' } } }, { installed: everyKind });
     expect(JSON.stringify(find(external, 'PodMonitor', 'team-metrics')['spec'])).not.toContain('rabbitmq');

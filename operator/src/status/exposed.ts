@@ -12,9 +12,23 @@ export function exposed(observed: Observed): Verdict {
     case 'None':
       return yes('NotWanted', 'spec.exposure.type is None: the environment is reached inside the cluster only.');
     case 'Ingress':
-      return byIngress(observed);
+      return withoutCertificate(observed) ?? byIngress(observed);
     case 'Gateway':
       return byGateway(observed);
+  }
+}
+
+/** Browsers refuse what has no certificate in force. */
+function withoutCertificate({ certificate }: Observed): Verdict | null {
+  if (certificate === null || certificate.state === 'valid') return null;
+  const name = `Secret ${certificate.secret}, named by spec.exposure.ingress.tlsSecretName,`;
+  switch (certificate.state) {
+    case 'missing':
+      return no('SecretMissing', `${name} does not exist.`);
+    case 'malformed':
+      return no('CertificateInvalid', `${name} holds no certificate in tls.crt.`);
+    case 'expired':
+      return no('CertificateExpired', `${name} holds a certificate that has run out.`);
   }
 }
 

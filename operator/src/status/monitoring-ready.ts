@@ -4,13 +4,20 @@ import { scraping } from '../resources/monitoring.ts';
 import { podMonitorName, telemetryName } from '../resources/names.ts';
 import { isManaged } from '../resources/telemetry.ts';
 import type { Observed } from './observed.ts';
+import { liveCondition } from './read.ts';
 import { no, some, waiting, yes } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 import { notRunning } from './workload.ts';
 
 /** MonitoringReady: Prometheus can find the pods, and whatever is Managed runs. */
 export function monitoringReady(observed: Observed, now: string): Verdict {
-  return kindMissing(observed) ?? notAllRunning(observed, now) ?? objectMissing(observed) ?? yes(...summary(observed));
+  return (
+    kindMissing(observed) ??
+    notAllRunning(observed, now) ??
+    objectMissing(observed) ??
+    collectorMissing(observed) ??
+    yes(...summary(observed))
+  );
 }
 
 /** A kind that the spec asks for by name. */
@@ -34,6 +41,16 @@ function objectMissing({ desired, children }: Observed): Verdict | null {
     .map(({ kind, metadata }) => ({ key: `${kind}/${metadata.name}`, title: `${kind} ${metadata.name}` }))
     .filter(({ key }) => !children.has(key));
   return missing.length === 0 ? null : waiting(`Not there yet: ${some(missing.map(({ title }) => title))}.`);
+}
+
+/** Without it Loki stays empty. */
+function collectorMissing({ resource, collectors }: Observed): Verdict | null {
+  if (!isManaged(resource.spec, 'loki') || collectors === undefined) return null;
+  if (collectors.some((pod) => liveCondition(pod, 'Ready')?.status === 'True')) return null;
+  const [pod] = collectors;
+  return pod === undefined
+    ? no('CollectorMissing', 'No line reaches Loki: the log collector (config/logs) is not installed in this cluster.')
+    : no('CollectorNotReady', `No line reaches Loki: Pod ${pod.metadata.name} of the log collector is not ready.`);
 }
 
 function summary(observed: Observed): [reason: string, message: string] {

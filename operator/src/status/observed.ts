@@ -12,12 +12,22 @@ export interface Observed {
   children: ReadonlyMap<string, KubeObject>;
   /** Pods of this environment. */
   pods: readonly KubeObject[];
+  /** Pods of the cluster's log collector; undefined where the operator may not look for them. */
+  collectors: readonly KubeObject[] | undefined;
   /** What the operator saw when it talked to the stores. */
   checks: Readonly<Record<CheckName, Check>>;
   /** What only the operator can see: a conflict, a missing Secret, a refused request. Any makes the environment Degraded. */
   problems: readonly Problem[];
+  /** The certificate that the Ingress names; null where it names none. */
+  certificate: Certificate | null;
   /** What differs from the spec; reported while it is paused. */
   drift: readonly Drift[];
+}
+
+export interface Certificate {
+  /** Name of the Secret. */
+  secret: string;
+  state: 'valid' | 'expired' | 'malformed' | 'missing';
 }
 
 /** A store with its roles, users and ACLs, or the broker's topology. */

@@ -1,16 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { conditionTypes, stages } from '../api/schema-status.ts';
 import { noFacts } from '../resources/types.ts';
-import type { Condition, ConditionType } from '../api/types.ts';
-import { living, withChild, withPod } from '../../test/living.ts';
+import { judge, living, now, waitingContainer, withChild, withPod } from '../../test/living.ts';
 import { conditions, stageDone, statusOf } from './index.ts';
 import type { Observed } from './observed.ts';
 
-const now = '2026-01-01T00:10:00Z';
 const failed = (reason: string, message: string) => ({ state: 'failed', problem: { reason, message } }) as const;
-const waitingContainer = (reason: string, message = '') => ({
-  containerStatuses: [{ name: 'main', state: { waiting: { reason, message } } }],
-});
 
 describe('an environment at rest', () => {
   it('[OS1, OS3, OS4, OS5] is Ready and nothing else', () => {
@@ -314,15 +309,17 @@ describe('the rollout', () => {
     ]);
   });
 
-  it('[OS15, OS3] is watched, and Ready without it', () => {
-    const wanted = living({ observability: { metrics: { type: 'PodMonitor' } } });
-    expect(judge(wanted, 'MonitoringReady')[1]).toBe('PodMonitorMissing');
-    expect(judge(wanted, 'Ready')[0]).toBe('True');
-    expect(judge(wanted, 'Progressing')[0]).toBe('True');
-    const installed = living({}, { installed: { ...noFacts.installed, podMonitor: true } });
-    expect(judge(installed, 'MonitoringReady').slice(0, 2)).toEqual(['True', 'PodMonitor']);
-    expect(judge(withChild(installed, 'PodMonitor/team-metrics', null), 'MonitoringReady')[1]).toBe('Waiting');
-    expect(judge(living({ observability: { metrics: { type: 'None' } } }), 'MonitoringReady')[1]).toBe('NotWanted');
+  it('[OS22] has no door without a certificate in force', () => {
+    const of = (state: 'valid' | 'expired' | 'malformed' | 'missing') =>
+      judge({ ...living(), certificate: { secret: 'cert', state } }, 'Exposed');
+    expect(of('valid')[0]).toBe('True');
+    expect(of('missing')).toEqual([
+      'False',
+      'SecretMissing',
+      'Secret cert, named by spec.exposure.ingress.tlsSecretName, does not exist.',
+    ]);
+    expect(of('malformed').slice(0, 2)).toEqual(['False', 'CertificateInvalid']);
+    expect(of('expired').slice(0, 2)).toEqual(['False', 'CertificateExpired']);
   });
 
   it('[OS4, OS16] rests while paused and says what differs', () => {
@@ -362,6 +359,12 @@ describe('problems', () => {
       'VolumeNotChangeable',
       expect.stringContaining('data-team-postgres-0'),
     ]);
+    const logs = { observability: { logs: 'Managed', storage: { logs: '20Gi' } } };
+    expect(judge(living(logs, { volumes: { loki: { storage: '10Gi' } } }), 'Degraded')).toEqual([
+      'True',
+      'VolumeNotChangeable',
+      expect.stringMatching(/^spec\.observability\.storage .*data-team-loki-0/),
+    ]);
     const same = living(
       { postgres: { managed: { storage: '10240Mi' } } },
       { volumes: { postgres: { storage: '10Gi' } } },
@@ -369,9 +372,3 @@ describe('problems', () => {
     expect(judge(same, 'Degraded')[0]).toBe('False');
   });
 });
-
-function judge(observed: Observed, type: ConditionType): [Condition['status'], string, string] {
-  const found = conditions(observed, [], now).find((condition) => condition.type === type);
-  if (found === undefined) throw new Error(`no ${type}`);
-  return [found.status, found.reason, found.message];
-}

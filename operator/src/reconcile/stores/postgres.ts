@@ -173,7 +173,10 @@ async function makeRole(client: pg.Client, { user, password }: Account, environm
  * A function that tells size and free space of the volume. Whoever may call it reads that one file and no other; a file that nobody
  * keeps up gives no row.
  */
-async function makeVolumeFunction(client: pg.Client, { file, reader }: { file: string; reader: string }): Promise<void> {
+async function makeVolumeFunction(
+  client: pg.Client,
+  { file, reader }: { file: string; reader: string },
+): Promise<void> {
   const path = pg.escapeLiteral(file);
   // The names of the columns may not change by CREATE OR REPLACE.
   await client.query(`DROP FUNCTION IF EXISTS ${VOLUME_FUNCTION}()`);

@@ -102,7 +102,8 @@ describe('PostgreSQL', () => {
     const [user, document] = request.services;
     if (user === undefined || document === undefined) throw new Error('no service');
     const ours = { ...request, volume: { file, reader: user.app.user } };
-    const sizes = () => query(uriOf(database, user.app), 'SELECT size_bytes, available_bytes FROM public.collab_volume()');
+    const sizes = () =>
+      query(uriOf(database, user.app), 'SELECT size_bytes, available_bytes FROM public.collab_volume()');
     try {
       expect(await stores.database(ours)).toEqual({ state: 'ok' });
       expect(await sizes()).toEqual([]);

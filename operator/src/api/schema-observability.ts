@@ -41,7 +41,7 @@ export const observability = Type.Object(
       'Managed runs a Loki of the environment, which keeps the lines of all its containers. The log collector of `config/logs`, once per cluster, ships them.',
     ),
     dashboards: managedOrNone(
-      'Managed runs a Grafana with the dashboards at /grafana; its administrator is in Secret `<name>-grafana`. It keeps nothing: what is changed in it is gone with its pod.',
+      'Managed runs a Grafana with the dashboards at /grafana; its administrator is in Secret `<name>-grafana`. It keeps nothing: what is changed in it is gone with its pod. In any case the dashboards are in ConfigMap `<name>-dashboards` for sidecars (label `grafana_dashboard: "1"`), and a Grafana of the grafana-operator in this namespace takes them.',
     ),
     storage: Type.Object(
       {

@@ -78,6 +78,28 @@ describe('render', () => {
     );
   });
 
+  it('[OC32] prints what is Managed', async () => {
+    const spec = { observability: { metrics: { type: 'Managed' }, logs: 'Managed', dashboards: 'Managed' } };
+    const { code, out } = await call(
+      ['render', '-f', '-', '--api-versions', 'grafana.integreatly.org/v1beta1'],
+      manifest(spec),
+    );
+    expect(code).toBe(0);
+    const names = parseAllDocuments(out).map((document) => {
+      const { kind, metadata } = document.toJS() as { kind: string; metadata: { name: string } };
+      return `${kind}/${metadata.name}`;
+    });
+    for (const name of [
+      'StatefulSet/team-prometheus',
+      'StatefulSet/team-loki',
+      'Deployment/team-grafana',
+      'Secret/team-grafana',
+      'GrafanaDashboard/team-dashboard-overview',
+      'GrafanaDatasource/team-loki',
+    ])
+      expect(names).toContain(name);
+  });
+
   it('[OC32] prints the CustomResourceDefinition', async () => {
     expect((await call(['crd'])).out).toContain('name: collabeditors.collabeditor.dev');
   });

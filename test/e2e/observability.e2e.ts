@@ -3,7 +3,8 @@
  * The steps build on one another; SPEC.md lists what each of them proves.
  */
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -22,6 +23,8 @@ import { until } from './wait.ts';
 jest.setTimeout(900_000);
 
 const mailPort = 2526;
+/** A second resource, paused from the start: nothing of it runs, but its certificate is looked at. */
+const certified = 'certified';
 const services = ['user', 'document', 'realtime', 'notification'].map((service) => `${service}-service`);
 const components = [...services, 'postgres', 'redis', 'rabbitmq'];
 /** Each is planted where people and programs put secrets, and must show nowhere. */
@@ -36,6 +39,7 @@ let outside: Prometheus | undefined;
 let traffic: Traffic | undefined;
 const alerts = new AlertLog();
 const report: string[] = [];
+let since = 0;
 
 const spec = (changes: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
   deletionPolicy: 'Delete',
@@ -61,6 +65,31 @@ const monitoringReady = async (): Promise<boolean> =>
     return true;
   });
 
+/** Its certificate ends in two days. */
+async function applyCertified(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'collabeditor-certificate-'));
+  const [key, certificate] = ['tls.key', 'tls.crt'].map((file) => join(folder, file)) as [string, string];
+  const subject = ['-subj', '/CN=certified.example.com', '-days', '2', '-keyout', key, '-out', certificate];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject], { stdio: 'ignore' });
+  await apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { name: `${certified}-tls`, namespace },
+    stringData: { 'tls.key': readFileSync(key, 'utf8'), 'tls.crt': readFileSync(certificate, 'utf8') },
+  });
+  rmSync(folder, { recursive: true });
+  await apply({
+    apiVersion: 'collabeditor.dev/v1alpha1',
+    kind: 'CollabEditor',
+    metadata: { name: certified, namespace },
+    spec: {
+      paused: true,
+      exposure: { host: 'certified.example.com', ingress: { tlsSecretName: `${certified}-tls` } },
+    },
+  });
+}
+
 const lines = (series: readonly Series[]): number => series.reduce((sum, { values }) => sum + values.length, 0);
 
 beforeAll(async () => {
@@ -73,11 +102,11 @@ afterAll(async () => {
   await traffic?.[Symbol.asyncDispose]();
   await mailbox?.[Symbol.asyncDispose]();
   await outside?.[Symbol.asyncDispose]();
-  await kubectl(['-n', namespace, 'delete', 'collabeditor', name, '--ignore-not-found']);
+  await kubectl(['-n', namespace, 'delete', 'collabeditor', name, certified, '--ignore-not-found']);
   await until('the environment to be gone', async () =>
     (await list(namespace, 'pods,persistentvolumeclaims,secrets', instance)).length === 0 ? true : undefined,
   );
-  console.log(report.join('\n'));
+  console.log([...report, ...alerts.table(), `traffic: ${JSON.stringify(traffic?.done)}`].join('\n'));
 });
 
 describe('one manifest', () => {
@@ -92,6 +121,8 @@ describe('one manifest', () => {
       stringData: { uri },
     });
     await applySpec(spec());
+    await applyCertified();
+    since = performance.now();
     await ready();
     await monitoringReady();
     baseUrl = (await status()).url ?? '';
@@ -262,7 +293,7 @@ describe('faults', () => {
     const [postgres] = await list(namespace, 'pods', `${instance},app.kubernetes.io/name=postgres`);
     const [pid] = processesOf(postgres?.metadata.uid ?? 'none', 'postgres');
     const filler = `/proc/${pid}/root/data/filler`;
-    const { available, size } = await volume(pid ?? 0);
+    const { bsize, blocks, bavail } = statfsSync(`/proc/${pid}/root/data`);
     const expected = [
       here('CollabMailFailing'),
       here('CollabVolumeNearlyFull', { severity: 'warning' }),
@@ -270,7 +301,7 @@ describe('faults', () => {
     ];
     const start = performance.now();
     await mailbox?.[Symbol.asyncDispose]();
-    execFileSync('fallocate', ['-l', `${Math.round(available - size * 0.1)}`, filler]);
+    execFileSync('fallocate', ['-l', `${Math.round((bavail - blocks * 0.1) * bsize)}`, filler]);
     await applySpec(spec({ images: { user: 'localhost/collabeditor/none:1' } }));
     await alerts.fires('no SMTP, full volume, broken rollout', start, expected);
 
@@ -335,15 +366,17 @@ describe('faults', () => {
     await alerts.resolves('PostgreSQL stopped', repaired, expected.slice(0, 3));
     await ready();
   });
-
-  async function volume(pid: number): Promise<{ size: number; available: number }> {
-    const text = execFileSync('df', ['-B1', '--output=size,avail', `/proc/${pid}/root/data`], { encoding: 'utf8' });
-    const [size = 0, available = 0] = (text.split('\n')[1] ?? '').trim().split(/\s+/).map(Number);
-    return { size, available };
-  }
 });
 
 describe('what was seen', () => {
+  it('[EE31] a certificate that ends in two days is told', async () => {
+    if (!outside) throw new Error('no Prometheus');
+    const labels = { environment: certified, severity: 'critical' };
+    await alerts.fires('certificate of two days', since, [
+      { alert: 'CollabCertificateExpiring', labels, from: outside },
+    ]);
+  });
+
   it('[EE29] every query of every dashboard has rows', async () => {
     if (!outside) throw new Error('no Prometheus');
     const answers = await askAll({ prometheus, operator: outside, loki }, { namespace, environment: name });
@@ -372,10 +405,6 @@ describe('what was seen', () => {
     expect(found.map((needle) => needle.slice(0, 6))).toEqual([]);
     report.push(`canaries: ${needles.length} looked for in ${lines(everything)} lines and all series`);
   });
-});
-
-afterAll(() => {
-  report.push(...alerts.table(), `traffic: ${JSON.stringify(traffic?.done)}`);
 });
 
 function describeQuery({ query, error }: Answered): string {

@@ -65,7 +65,8 @@ async function follow(client: KubeClient, options: CollectorConfigOptions, conso
     cache,
     trim: onlyWhatIsRead,
     onEvent: (event) => {
-      if (event.type === 'failed') log.warn({ reason: event.error.message }, 'The environments cannot be watched');
+      if (event.type === 'failed')
+        log.warn({ event: 'watch_failed', reason: event.error.message }, 'The environments cannot be watched');
     },
   });
   const stopped = aborted(signal);
@@ -75,7 +76,8 @@ async function follow(client: KubeClient, options: CollectorConfigOptions, conso
   let filled = false;
   // Also keeps the process alive between two tries.
   const slow = setInterval(() => {
-    if (!filled) log.error('The environments are not known yet: is the API server away?');
+    if (!filled)
+      log.error({ event: 'environments_unknown' }, 'The environments are not known yet: is the API server away?');
   }, SLOW_START_MS);
   try {
     await Promise.race([reflector.synced, stopped]);

@@ -193,7 +193,7 @@ describe('restarts', () => {
       changed({}, allManaged, { observability: { ...observability, ...more } });
     expect(changedBy({ retention: { logs: '24h' } })).toEqual(['team-loki']);
     expect(changedBy({ retention: { metrics: '24h' } })).toEqual(['team-prometheus']);
-    expect(changedBy({ metrics: { type: 'Managed', alertmanagerURL: 'http://a' } })).toEqual(['team-prometheus']);
+    expect(changedBy({ metrics: { type: 'Managed', alertmanagerURL: 'http://a' } })).toEqual([]);
     expect(changedBy({ logs: 'None' })).toEqual(['team-grafana']);
     expect(changed({ installed: everyKind }, allManaged)).toEqual([]);
     const host = { exposure: { host: 'a.example' } };

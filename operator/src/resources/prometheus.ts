@@ -31,7 +31,7 @@ export function prometheus(input: DesiredInput): Manifest[] {
     ...permissions(input),
     telemetryConfigMap(input, 'prometheus', files),
     telemetryService(input, 'prometheus'),
-    statefulSet(input, files),
+    statefulSet(input),
   ];
 }
 
@@ -50,7 +50,7 @@ function permissions(input: DesiredInput): Manifest[] {
   ];
 }
 
-function statefulSet(input: DesiredInput, settings: unknown): Manifest {
+function statefulSet(input: DesiredInput): Manifest {
   const { resource } = input;
   const pods = telemetryPods(input, {
     program: 'prometheus',
@@ -65,7 +65,6 @@ function statefulSet(input: DesiredInput, settings: unknown): Manifest {
       { name: 'config', mountPath: configPath, readOnly: true },
     ],
     volumes: [{ name: 'config', configMap: { name: telemetryName(resource, 'prometheus') } }],
-    settings,
     token: true,
   });
   return telemetryChild(input, 'prometheus', ['apps/v1', 'StatefulSet'], {
@@ -86,6 +85,8 @@ function flags(input: DesiredInput): string[] {
   const bytes = Math.floor(quantityValue(volumeOf(input, 'prometheus').storage) * 0.8);
   return [
     `--config.file=${configPath}/prometheus.yml`,
+    // Rules come with the operator: a newer one must restart no pod.
+    '--config.auto-reload',
     `--storage.tsdb.path=${dataPath}`,
     `--storage.tsdb.retention.time=${seconds}s`,
     `--storage.tsdb.retention.size=${bytes}B`,

@@ -24,8 +24,8 @@ export interface TelemetryPod {
   gracePeriodSeconds: number;
   mounts: readonly Record<string, unknown>[];
   volumes: readonly Record<string, unknown>[];
-  /** Settings that it reads at its start only. */
-  settings: unknown;
+  /** Settings that it reads at its start only: a change restarts it. */
+  settings?: unknown;
   annotations?: Record<string, string>;
   /** Asks the API server for pods. */
   token?: boolean;
@@ -86,7 +86,10 @@ export function telemetryPods(input: DesiredInput, pod: TelemetryPod) {
     template: {
       metadata: {
         labels: labelsOf(resource, pod.program, 'monitoring'),
-        annotations: { ...pod.annotations, [configAnnotation]: hashOf(pod.settings) },
+        annotations: {
+          ...pod.annotations,
+          ...(pod.settings === undefined ? {} : { [configAnnotation]: hashOf(pod.settings) }),
+        },
       },
       spec: {
         ...restrictedPod(resource, pod.uid, telemetryName(resource, pod.program)),

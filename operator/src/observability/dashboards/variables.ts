@@ -49,7 +49,7 @@ export function anyOf(name: string, label: string, query: string): Variable {
     .current({ selected: true, text: ['All'], value: ['$__all'] });
 }
 
-/** Levels of the log lines that are shown; a line without a level counts as any. */
+/** Levels of the log lines that are shown; a line without a level is always shown. */
 export function levels(): Variable {
   const shown = ['warn', 'error', 'fatal'];
   return new CustomVariableBuilder('level')

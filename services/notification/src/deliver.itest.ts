@@ -13,6 +13,7 @@ import {
   type StartedService,
 } from '@collabeditor/kit';
 import { freshDatabase, freshVhost, type FreshDatabase, type FreshVhost } from '../../../test/harness/fresh.ts';
+import { mostSeries, scrape } from '../../../test/harness/scrape.ts';
 import { startMailServer, type MailServer } from '../test/mail-server.ts';
 import { definition } from './app.ts';
 
@@ -303,5 +304,26 @@ describe('outages and the lack of SMTP', () => {
     expect(logged).toHaveLength(1);
     expect(logged[0]).toContain('https://team.example/verify?token=***');
     expect(lines.join('')).not.toContain('secret-token');
+  });
+});
+
+describe('metrics', () => {
+  it('[NO19] tells whether the mail server took part in the last attempt', async () => {
+    const up = async (service: StartedService): Promise<number | undefined> =>
+      (await scrape(service.telemetryUrl)).value('collab_store_up', { store: 'smtp' });
+    const service = await start();
+    expect(await up(service)).toBe(1);
+    await mail[Symbol.asyncDispose]();
+    await publish(verifyEvent());
+    await eventually(async () => (await up(service)) === 0);
+    expect(await up(await start({ SMTP_HOST: '', SMTP_PORT: '', SMTP_FROM: '' }))).toBeUndefined();
+  });
+
+  it('[NO20] has no more than 500 series', async () => {
+    const service = await start();
+    await publish(verifyEvent());
+    await eventually(async () => (await counted(service))['sent'] === 1);
+    const seen = await scrape(service.telemetryUrl);
+    expect(mostSeries(seen, { kinds: 0, statuses: [] })).toBeLessThanOrEqual(500);
   });
 });

@@ -313,6 +313,11 @@ describe('metrics', () => {
       (await scrape(service.telemetryUrl)).value('collab_store_up', { store: 'smtp' });
     const service = await start();
     expect(await up(service)).toBe(1);
+    mail.answer = { stage: 'rcpt', code: 550 };
+    await publish(verifyEvent());
+    await eventually(async () => (await counted(service))['dead'] === 1);
+    // A recipient that it refuses is no fault of the server.
+    expect(await up(service)).toBe(1);
     await mail[Symbol.asyncDispose]();
     await publish(verifyEvent());
     await eventually(async () => (await up(service)) === 0);

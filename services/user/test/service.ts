@@ -33,7 +33,6 @@ export interface Harness extends AsyncDisposable {
   readonly keysFile: string;
   readonly internalUrl: string;
   readonly telemetryUrl: string;
-  readonly databaseUrl: string;
   readonly logLines: () => string;
   call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
   peer(method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
@@ -91,7 +90,6 @@ export async function startUserService(env: Readonly<Record<string, string>> = {
     keysFile,
     internalUrl: service.internalUrl,
     telemetryUrl: service.telemetryUrl,
-    databaseUrl: database.url,
     logLines: () => lines.join(''),
     call: (method, path, body, options = {}) =>
       send(service.publicUrl + path, method, body, {

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Clock, systemClock } from './clock.ts';
 import type { BaseConfig } from './config.ts';
+import { measureEventLoop, SLEEPING_MONITOR } from './event-loop.ts';
 import type { Logger } from './log.ts';
 import { withTrace } from './trace.ts';
 
@@ -59,7 +60,8 @@ export async function startRuntime(
 ): Promise<StartedService> {
   const stopping = new AbortController();
   const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics, gcDurationBuckets: GC_BUCKETS });
+  collectDefaultMetrics({ register: metrics, gcDurationBuckets: GC_BUCKETS, ...SLEEPING_MONITOR });
+  const eventLoop = measureEventLoop(metrics);
   const app = await create({ log, metrics, clock: systemClock, health: { stopping: stopping.signal } });
 
   const servers: Server[] = [];
@@ -84,6 +86,7 @@ export async function startRuntime(
     await app.drain?.();
     await Promise.all(servers.map((server) => close(server)));
     await app[Symbol.asyncDispose]();
+    eventLoop[Symbol.dispose]();
     metrics.clear();
   };
   try {
